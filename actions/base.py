@@ -1,0 +1,45 @@
+"""What the actions have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rasa_sdk import Action, Tracker
+from rasa_sdk.executor import CollectingDispatcher
+
+from bot.dialogue.turn import Effect, TurnContext
+
+# Stands in a reply until the escalation is stored and has its number.
+CASE_NUMBER = "{case_number}"
+
+
+class TurnAction(Action):
+    """An action that is given the turn's context and an effect-minded dispatcher."""
+
+    async def run(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
+    ) -> list[dict[str, Any]]:
+        """Called by the executor."""
+        metadata = tracker.latest_message.get("metadata") or {}
+        context = TurnContext.model_validate(metadata.get("turn") or {})
+        return self.act(dispatcher, tracker, context)
+
+    def act(self, dispatcher: CollectingDispatcher, tracker: Tracker, context: TurnContext) -> list[dict[str, Any]]:
+        """Say what should happen; returns Rasa events."""
+        raise NotImplementedError
+
+
+def request(dispatcher: CollectingDispatcher, effect: Effect) -> None:
+    """Ask the conversation to carry out an effect."""
+    dispatcher.utter_message(json_message=effect.model_dump(mode="json"))
+
+
+def say(dispatcher: CollectingDispatcher, response: str, **values: Any) -> None:
+    """Utter a response of domain.yml."""
+    dispatcher.utter_message(response=response, **values)
+
+
+def intent_of(tracker: Tracker) -> tuple[str, float]:
+    """Name and confidence of the latest message's intent."""
+    intent = tracker.latest_message.get("intent") or {}
+    return str(intent.get("name") or ""), float(intent.get("confidence") or 0.0)

@@ -1,0 +1,40 @@
+"""An answer did not help: offer other words or a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rasa_sdk import Tracker
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.base import CASE_NUMBER, TurnAction, request, say
+from bot.dialogue.turn import Answered, Escalate, TurnContext
+
+
+class ActionDidNotHelp(TurnAction):
+    """Counts as a question without an answer; the second in a row is handed off."""
+
+    def name(self) -> str:
+        """As in domain.yml."""
+        return "action_did_not_help"
+
+    def act(self, dispatcher: CollectingDispatcher, tracker: Tracker, context: TurnContext) -> list[dict[str, Any]]:
+        """Offer, or hand off when it happened before."""
+        miss = Answered(
+            decision="hand_off",
+            confidence=0.0,
+            article_id=None,
+            language=None,
+            answer=None,
+            citations=(),
+            alternatives=(),
+        )
+        request(dispatcher, miss)
+        if context.misses == 0:
+            say(dispatcher, "utter_not_helped")
+        elif context.case and context.case.open:
+            say(dispatcher, "utter_already_handed_off", case_number=context.case.number)
+        else:
+            request(dispatcher, Escalate(queue=context.offered_queue, reason="low_confidence"))
+            say(dispatcher, "utter_handed_off", case_number=CASE_NUMBER)
+        return []

@@ -1,0 +1,26 @@
+"""Keep the contact details the form collected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rasa_sdk import Tracker
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.base import TurnAction, request, say
+from bot.dialogue.turn import Contact, SaveContact, TurnContext
+
+
+class ActionSaveContact(TurnAction):
+    """Runs when the contact form is complete."""
+
+    def name(self) -> str:
+        """As in domain.yml."""
+        return "action_save_contact"
+
+    def act(self, dispatcher: CollectingDispatcher, tracker: Tracker, context: TurnContext) -> list[dict[str, Any]]:
+        """Ask for them to be stored and thank."""
+        name, email, time = (str(tracker.get_slot(f"contact_{part}") or "") for part in ("name", "email", "time"))
+        request(dispatcher, SaveContact(contact=Contact(name=name, email=email, time=time)))
+        say(dispatcher, "utter_contact_saved", contact_name=name, contact_email=email)
+        return []

@@ -1,0 +1,227 @@
+"""The two applications: the public one customers reach, and the internal one only Rasa reaches, on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel, ConfigDict, Field
+from rasa_sdk.executor import ActionExecutor
+from rasa_sdk.interfaces import ActionExecutionRejection, ActionNotFoundException
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+import bot
+from bot.channels.webchat import api, pages
+from bot.channels.webchat.state import WebchatState
+from bot.encoder.encoder import Encoder
+from bot.errors import Overloaded, RefillError
+
+logger = logging.getLogger(__name__)
+
+MAX_BODY = 1 << 20
+
+_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"x-frame-options", b"SAMEORIGIN"),
+    (
+        b"content-security-policy",
+        b"default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'self'",
+    ),
+]
+
+
+class ErrorDetail(BaseModel):
+    """What went wrong and what to do."""
+
+    code: str
+    message: str
+    remedy: str
+
+
+class ErrorBody(BaseModel):
+    """The one shape of every error."""
+
+    error: ErrorDetail
+
+
+class PublicEdge:
+    """Security headers on every response; a body of more than MAX_BODY bytes is refused while it is read."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        received = 0
+        started = False
+
+        async def limited() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > MAX_BODY:
+                raise _TooLarge
+            return message
+
+        async def with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                present = {name.lower() for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(h for h in _HEADERS if h[0] not in present)]
+            await send(message)
+
+        try:
+            await self._app(scope, limited, with_headers)
+        except _TooLarge:
+            if started:
+                raise
+            response = _error_response(
+                413, "too_large", f"The request is larger than {MAX_BODY:,} bytes.", "Send less at once."
+            )
+            await response(scope, receive, with_headers)
+
+
+class _TooLarge(Exception):
+    pass
+
+
+def _error_response(status: int, code: str, message: str, remedy: str = "") -> JSONResponse:
+    body = ErrorBody(error=ErrorDetail(code=code, message=message, remedy=remedy))
+    return JSONResponse(body.model_dump(), status)
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Every error leaves in the shape of ErrorBody."""
+
+    @app.exception_handler(RefillError)
+    async def refill_error(request: Request, error: RefillError) -> JSONResponse:
+        response = _error_response(error.status, error.code, error.message, error.remedy)
+        if isinstance(error, Overloaded):
+            response.headers["retry-after"] = "5"
+        return response
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"] if part != "body")
+        message = f"{place}: {first['msg']}" if place else str(first["msg"])
+        return _error_response(422, "invalid_input", message, "See /docs for what is expected.")
+
+    @app.exception_handler(HTTPException)
+    async def http_error(request: Request, error: HTTPException) -> JSONResponse:
+        codes = {404: "not_found", 405: "method_not_allowed", 400: "invalid_input"}
+        response = _error_response(error.status_code, codes.get(error.status_code, "error"), str(error.detail))
+        response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+        logger.error("Unexpected error at %s %s", request.method, request.url.path, exc_info=error)
+        return _error_response(500, "internal", "Something went wrong on our side.", "Try again in a moment.")
+
+
+class Health(BaseModel):
+    """Whether the parts are up."""
+
+    status: Literal["ok", "degraded"]
+    rasa: bool
+    version: str
+
+
+def create_app(webchat: WebchatState, rasa_ready: Callable[[], bool]) -> FastAPI:
+    """The public application.
+
+    Args:
+        webchat: Services of the web chat.
+        rasa_ready: Whether Rasa answers at the moment.
+    """
+    error = {"model": ErrorBody}
+    app = FastAPI(
+        title="Refill",
+        version=bot.__version__,
+        description="Conversations with the support bot. Errors have one shape: `error.code`, `.message`, `.remedy`.",
+        responses={422: {**error, "description": "What was sent breaks a rule."}},
+        redoc_url=None,
+    )
+    app.state.webchat = webchat
+    app.add_middleware(PublicEdge)
+    add_error_handlers(app)
+    refused: dict[int | str, dict[str, Any]] = {
+        404: {**error, "description": "No such conversation, or not yours."},
+        409: {**error, "description": "The id was used for another message."},
+        413: {**error, "description": "The request is too large."},
+        503: {**error, "description": "Overloaded; `Retry-After` says when to try again."},
+    }
+    app.include_router(api.router, responses=refused)
+    app.include_router(pages.router)
+    app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
+
+    @app.get("/health", tags=["operation"])
+    async def health() -> Health:
+        """Whether the parts are up; `degraded` while people have to stand in for the bot."""
+        ready = rasa_ready()
+        return Health(status="ok" if ready else "degraded", rasa=ready, version=bot.__version__)
+
+    return app
+
+
+class EncodeRequest(BaseModel):
+    """Texts to encode."""
+
+    model_config = ConfigDict(extra="forbid")
+    texts: list[str] = Field(min_length=1, max_length=512)
+    role: Literal["query", "passage"] = "query"
+
+
+def create_internal_app(encoder: Encoder, executor: ActionExecutor | None) -> FastAPI:
+    """The internal application: the encoder for Rasa's pipeline, the action server for its policies.
+
+    Args:
+        encoder: Shared with everything else in the process.
+        executor: Runs the actions; None while training, when none are called.
+    """
+    app = FastAPI(title="Refill, internal", openapi_url=None)
+    add_error_handlers(app)
+
+    @app.post("/encode")
+    async def encode(body: EncodeRequest) -> Response:
+        vectors = await asyncio.to_thread(encoder.encode, body.texts, body.role)
+        return Response(
+            np.ascontiguousarray(vectors, dtype="<f4").tobytes(),
+            media_type="application/octet-stream",
+            headers={"x-dimensions": str(vectors.shape[1])},
+        )
+
+    @app.post("/webhook")
+    async def webhook(request: Request) -> JSONResponse:
+        if executor is None:
+            return JSONResponse({"error": "No actions run here.", "action_name": ""}, 404)
+        call = await request.json()
+        try:
+            # rasa-sdk 3.21 answers Rasa 3.6.21 well; its check of the two versions is left out on purpose. No action
+            # reads the domain, which is large, so Rasa is told not to send it (endpoints.yml).
+            result = await executor.run({**call, "domain": {}})
+        except ActionExecutionRejection as error:
+            return JSONResponse({"error": error.message, "action_name": error.action_name}, 400)
+        except ActionNotFoundException as error:
+            return JSONResponse({"error": error.message, "action_name": error.action_name}, 404)
+        return JSONResponse(result.model_dump() if result else None)
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    return app

@@ -1,0 +1,1 @@
+"""The website chat: its API, the demo page, the help pages."""

@@ -1,0 +1,1 @@
+"""Conversations and their messages: stored first, answered in order, read by number."""

@@ -1,0 +1,76 @@
+"""Tables of conversations and messages."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from bot.storage.engine import Base, UtcDateTime
+
+BOT = "bot"
+
+
+def now() -> dt.datetime:
+    """This moment, in UTC."""
+    return dt.datetime.now(dt.UTC)
+
+
+class Conversation(Base):
+    """The whole thread with one person on one channel.
+
+    Attributes:
+        token_hash: SHA-256 of the secret its visitor holds.
+        owner: `bot`, `queue:<name>` or `agent:<id>`; `owner_version` counts its changes.
+        last_number: Number of its newest message.
+        segment: Of Rasa's sender id; `segment_turns` turns were taken in it.
+        misses: Questions in a row without an answer.
+    """
+
+    __tablename__ = "conversations"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(20))
+    audience: Mapped[str] = mapped_column(String(10))
+    language: Mapped[str] = mapped_column(String(5))
+    token_hash: Mapped[str] = mapped_column(String(64))
+    owner: Mapped[str] = mapped_column(String(60), default=BOT)
+    owner_version: Mapped[int] = mapped_column(default=0)
+    last_number: Mapped[int] = mapped_column(default=0)
+    segment: Mapped[int] = mapped_column(default=0)
+    segment_turns: Mapped[int] = mapped_column(default=0)
+    misses: Mapped[int] = mapped_column(default=0)
+    contact: Mapped[dict[str, str] | None] = mapped_column(JSON, default=None)
+    created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=now)
+    updated_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=now)
+
+
+class Message(Base):
+    """One utterance by customer, bot or agent.
+
+    Attributes:
+        number: Counts up from 1 within the conversation, without gaps.
+        author: `customer`, `employee`, `bot` or `agent`.
+        client_id: The sender's own id for it.
+        content: What goes with the text: choices, citations, the payload of a choice taken.
+        waiting: A customer's message the bot has not dealt with yet.
+    """
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        UniqueConstraint("conversation_id", "number", name="uq_messages_number"),
+        UniqueConstraint("conversation_id", "client_id", name="uq_messages_client_id"),
+        Index("ix_messages_waiting", "waiting"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"))
+    number: Mapped[int]
+    author: Mapped[str] = mapped_column(String(10))
+    client_id: Mapped[str | None] = mapped_column(String(100), default=None)
+    text: Mapped[str] = mapped_column(Text)
+    content: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    waiting: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=now)

@@ -1,0 +1,229 @@
+"""Who answers this message? Messages are stored, then answered one at a time and in order within a conversation."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import unicodedata
+from typing import Any, Protocol
+
+from bot.conversation.delivery import Delivery
+from bot.conversation.store import ConversationStore, Outcome, Snapshot, StoredMessage
+from bot.dialogue.replies import Replies
+from bot.dialogue.turn import Escalate, Offer, TurnContext, TurnResult
+from bot.errors import DialogueError, InvalidInput, Overloaded
+from bot.language import detect
+from bot.settings import LANGUAGES
+
+logger = logging.getLogger(__name__)
+
+_ASK_PERSON = "/request_human"
+_CANCEL_FORM = "/stop"
+
+
+class Dialogue(Protocol):
+    """What the service needs of Rasa."""
+
+    async def respond(
+        self, sender: str, context: TurnContext, payload: str | None, slots: dict[str, str]
+    ) -> TurnResult:
+        """See `bot.dialogue.client.RasaClient.respond`."""
+
+
+def clean_text(text: str, max_length: int) -> str:
+    """A message fit to be stored: line ends as \\n, no control characters but tabs, no lone surrogates.
+
+    Raises:
+        InvalidInput: Nothing is left, or it is too long.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace").decode("utf-8")
+    text = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) != "Cc").strip()
+    if not text:
+        raise InvalidInput("The message is empty.", "Write some text, or take one of the choices offered.")
+    if len(text) > max_length:
+        raise InvalidInput(
+            f"The message has {len(text):,} characters; at most {max_length:,} are allowed.",
+            "Shorten it, or send it in parts.",
+        )
+    return text
+
+
+class ConversationService:
+    """Takes messages in, has them answered, stores the replies.
+
+    Args:
+        store: Where everything is kept.
+        dialogue: Answers while the bot owns a conversation.
+        replies: The bot's sentences for when the dialogue fails.
+        delivery: Told of everything new.
+        segment_turns: Turns after which Rasa's sender id is rotated.
+        max_length: Longest message, in characters.
+        max_waiting: Messages that may wait before new ones are refused.
+        concurrency: Conversations answered at the same time.
+    """
+
+    def __init__(
+        self,
+        store: ConversationStore,
+        dialogue: Dialogue,
+        replies: Replies,
+        delivery: Delivery,
+        segment_turns: int = 8,
+        max_length: int = 4000,
+        max_waiting: int = 500,
+        concurrency: int = 8,
+    ) -> None:
+        self._store = store
+        self._dialogue = dialogue
+        self._replies = replies
+        self._delivery = delivery
+        self._segment_turns = segment_turns
+        self._max_length = max_length
+        self._max_waiting = max_waiting
+        self._slots = asyncio.Semaphore(concurrency)
+        self._workers: dict[str, asyncio.Task[None]] = {}
+        self._again: set[str] = set()
+        self._waiting = 0
+
+    async def start(self) -> None:
+        """Go on with what was waiting when the process ended."""
+        self._waiting = await asyncio.to_thread(self._store.count_waiting)
+        for conversation_id in await asyncio.to_thread(self._store.waiting):
+            self._wake(conversation_id)
+
+    async def stop(self, seconds: float) -> None:
+        """Finish the turns under way, for at most so many seconds; what remains is taken up at the next start."""
+        workers = list(self._workers.values())
+        if workers:
+            _, late = await asyncio.wait(workers, timeout=seconds)
+            for worker in late:
+                worker.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def create(self, channel: str, audience: str = "public", language: str | None = None) -> tuple[str, str]:
+        """Make a conversation; returns its id and the secret that opens it."""
+        return await asyncio.to_thread(self._store.create, channel, audience, language or LANGUAGES[0])
+
+    async def post(
+        self, conversation_id: str, client_id: str, text: str = "", payload: str | None = None
+    ) -> tuple[StoredMessage, bool]:
+        """Store a customer's message and have it answered; (it, whether it is new).
+
+        Args:
+            conversation_id: Of a conversation the caller may write to.
+            client_id: The sender's own id for the message.
+            text: What was written; not used with a payload.
+            payload: A choice the bot offered in this conversation.
+
+        Raises:
+            InvalidInput: The text breaks a rule, or the choice was not offered.
+            Overloaded: Too many messages wait.
+        """
+        content: dict[str, Any] = {}
+        if payload is not None:
+            found = await asyncio.to_thread(self._store.offered, conversation_id, payload)
+            if found is None:
+                raise InvalidInput("That choice was not offered in this conversation.", "Write a message instead.")
+            text, offered_queue = found
+            content = {"payload": payload}
+            if offered_queue:
+                content["offered_queue"] = offered_queue
+        else:
+            text = clean_text(text, self._max_length)
+        if self._waiting >= self._max_waiting:
+            raise Overloaded("Too many messages are waiting.", "Send it again in a few seconds.")
+        message, new = await asyncio.to_thread(
+            self._store.add_customer_message, conversation_id, client_id, text, content
+        )
+        if new:
+            self._waiting += 1
+            self._delivery.notify(conversation_id)
+            self._wake(conversation_id)
+        return message, new
+
+    def _wake(self, conversation_id: str) -> None:
+        if conversation_id in self._workers:
+            self._again.add(conversation_id)
+            return
+        task = asyncio.create_task(self._work(conversation_id), name=f"conversation {conversation_id}")
+        self._workers[conversation_id] = task
+
+        def done(_: asyncio.Task[None]) -> None:
+            del self._workers[conversation_id]
+            if conversation_id in self._again:
+                self._again.discard(conversation_id)
+                self._wake(conversation_id)
+
+        task.add_done_callback(done)
+
+    async def _work(self, conversation_id: str) -> None:
+        """Answer a conversation's messages until none waits."""
+        async with self._slots:
+            while found := await asyncio.to_thread(self._store.next_waiting, conversation_id):
+                message, snapshot = found
+                self._delivery.notify(conversation_id, typing=not snapshot.owner.startswith("agent:"))
+                try:
+                    outcome = await self._turn(message, snapshot)
+                    await asyncio.to_thread(self._store.finish_turn, message, snapshot.owner_version, outcome)
+                finally:
+                    self._waiting -= 1
+                    self._delivery.notify(conversation_id, typing=False)
+
+    async def _turn(self, message: StoredMessage, snapshot: Snapshot) -> Outcome:
+        """Ask whoever answers; a dialogue that fails means a person."""
+        payload = message.content.get("payload")
+        language = snapshot.language if payload else detect(message.text, snapshot.language)
+        if snapshot.owner.startswith("agent:"):
+            return Outcome((), language=language)
+        context = await self._context(message, snapshot, language)
+        slots = {f"contact_{part}": value for part, value in (snapshot.contact or {}).items()}
+        sender = f"{snapshot.id}.{snapshot.segment}"
+        try:
+            result = await self._dialogue.respond(sender, context, payload, slots)
+        except DialogueError as error:
+            logger.error("Turn %s of conversation %s failed: %s", message.number, snapshot.id, error)
+            return self._unavailable(snapshot, language)
+        except Exception:
+            # Whatever went wrong, the customer must not be left without an answer.
+            logger.exception("Turn %s of conversation %s failed", message.number, snapshot.id)
+            return self._unavailable(snapshot, language)
+        asking = any(choice.payload == _CANCEL_FORM for reply in result.replies for choice in reply.choices)
+        rotate = snapshot.segment_turns + 1 >= self._segment_turns and not asking
+        return Outcome(result.replies, result.effects, language, rotate)
+
+    def _unavailable(self, snapshot: Snapshot, language: str) -> Outcome:
+        """Tell the customer at once that a person takes over; Rasa begins a new segment when it is back."""
+        if snapshot.case and snapshot.case.open:
+            reply = self._replies.reply("utter_already_handed_off", language)
+            text = reply.text.replace("{case_number}", str(snapshot.case.number))
+            return Outcome([reply.model_copy(update={"text": text})], (), language, rotate=True)
+        reply = self._replies.reply("utter_bot_unavailable", language)
+        effects = [Escalate(queue="support", reason="bot_unavailable")]
+        return Outcome([reply], effects, language, rotate=True)
+
+    async def _context(self, message: StoredMessage, snapshot: Snapshot, language: str) -> TurnContext:
+        payload = str(message.content.get("payload") or "")
+        text, article_id = message.text, None
+        if payload.startswith("/choose_article"):
+            article_id = json.loads(payload.removeprefix("/choose_article"))["article_id"]
+            text = await asyncio.to_thread(self._store.last_question, snapshot.id, message.number) or text
+        last = snapshot.last_bot.content if snapshot.last_bot else {}
+        offered_queue = message.content.get("offered_queue") or last.get("offered_queue") or "support"
+        return TurnContext(
+            text=text,
+            language=language,
+            audience="internal" if snapshot.audience == "internal" else "public",
+            misses=snapshot.misses,
+            offer=_offer(last),
+            offered_queue=offered_queue,
+            article_id=article_id,
+            case=snapshot.case,
+        )
+
+
+def _offer(content: dict[str, Any]) -> Offer:
+    """What a bot's message asked, for a "yes" or "no" that follows."""
+    if any(choice["payload"] == _ASK_PERSON for choice in content.get("choices", [])):
+        return "person"
+    return "answer" if content.get("decision") == "answer" else "none"

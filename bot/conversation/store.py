@@ -1,0 +1,366 @@
+"""What the conversation service reads and writes, each call one transaction.
+
+A transaction that writes begins by updating the conversation's row. That takes the write lock at once, so that two of
+them follow each other and numbers have no gaps.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import secrets
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Engine, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from bot.conversation.models import Conversation, Message, now
+from bot.dialogue.turn import Answered, Case, Effect, Escalate, OfferPerson, Reply, SaveContact
+from bot.errors import ConversationError, NotFound
+from bot.handoff.escalation import escalate, latest
+
+
+class DuplicateId(ConversationError):
+    """The sender used one id for two different messages; the second was not stored."""
+
+    code = "duplicate_id"
+    status = 409
+
+
+@dataclass(frozen=True)
+class StoredMessage:
+    """A message as it was stored."""
+
+    conversation_id: str
+    number: int
+    author: str
+    client_id: str | None
+    text: str
+    content: dict[str, Any]
+    created_at: dt.datetime
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A conversation at one moment, with what a turn needs of its past."""
+
+    id: str
+    channel: str
+    audience: str
+    language: str
+    owner: str
+    owner_version: int
+    last_number: int
+    segment: int
+    segment_turns: int
+    misses: int
+    contact: dict[str, str] | None
+    case: Case | None
+    last_bot: StoredMessage | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a turn leaves behind.
+
+    Attributes:
+        replies: The bot's messages.
+        effects: What they ask for.
+        language: Of the conversation from now on.
+        rotate: Rasa's next turn begins a new segment.
+    """
+
+    replies: Sequence[Reply]
+    effects: Sequence[Effect] = field(default_factory=tuple)
+    language: str = "en"
+    rotate: bool = False
+
+
+def _stored(message: Message) -> StoredMessage:
+    return StoredMessage(
+        message.conversation_id,
+        message.number,
+        message.author,
+        message.client_id,
+        message.text,
+        dict(message.content),
+        message.created_at,
+    )
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class ConversationStore:
+    """Conversations and messages in the database.
+
+    Args:
+        engine: Of a migrated database.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def create(self, channel: str, audience: str, language: str) -> tuple[str, str]:
+        """Make a conversation; returns its id and the secret that opens it, which is not kept."""
+        token = secrets.token_urlsafe(32)
+        identifier = uuid.uuid4().hex
+        with Session(self._engine) as session, session.begin():
+            session.add(
+                Conversation(
+                    id=identifier, channel=channel, audience=audience, language=language, token_hash=_hash(token)
+                )
+            )
+        return identifier, token
+
+    def authorise(self, conversation_id: str, token: str) -> None:
+        """Let the holder of the secret pass.
+
+        Raises:
+            NotFound: There is no such conversation, or the secret is another's; which of the two is not told.
+        """
+        with Session(self._engine) as session:
+            known = session.scalar(select(Conversation.token_hash).where(Conversation.id == conversation_id))
+        if known is None or not secrets.compare_digest(known, _hash(token)):
+            raise NotFound("There is no such conversation.", "Create one with POST /api/v1/conversations.")
+
+    def add_customer_message(
+        self, conversation_id: str, client_id: str, text: str, content: dict[str, Any]
+    ) -> tuple[StoredMessage, bool]:
+        """Store a customer's message, to be answered; (it, whether it is new).
+
+        The same client_id with the same text is the same message.
+
+        Raises:
+            DuplicateId: The client_id belongs to another text.
+            NotFound: There is no such conversation.
+        """
+        try:
+            with Session(self._engine, expire_on_commit=False) as session, session.begin():
+                number = self._next_number(session, conversation_id)
+                message = Message(
+                    conversation_id=conversation_id,
+                    number=number,
+                    author="customer",
+                    client_id=client_id,
+                    text=text,
+                    content=content,
+                    waiting=True,
+                )
+                session.add(message)
+            return _stored(message), True
+        except IntegrityError:
+            with Session(self._engine) as session:
+                twin = session.scalar(
+                    select(Message).where(Message.conversation_id == conversation_id, Message.client_id == client_id)
+                )
+                if twin is None:
+                    raise
+                if twin.text != text or twin.content != content:
+                    raise DuplicateId(
+                        f"The id '{client_id}' was used for another message before.", "Give each message its own id."
+                    ) from None
+                return _stored(twin), False
+
+    def _next_number(self, session: Session, conversation_id: str) -> int:
+        number: int | None = session.scalar(
+            update(Conversation)
+            .where(Conversation.id == conversation_id)
+            .values(last_number=Conversation.last_number + 1, updated_at=now())
+            .returning(Conversation.last_number)
+        )
+        if number is None:
+            raise NotFound("There is no such conversation.")
+        return number
+
+    def messages_after(self, conversation_id: str, number: int, limit: int = 200) -> list[StoredMessage]:
+        """Messages with a number above the one given, in order."""
+        with Session(self._engine) as session:
+            found = session.scalars(
+                select(Message)
+                .where(Message.conversation_id == conversation_id, Message.number > number)
+                .order_by(Message.number)
+                .limit(limit)
+            )
+            return [_stored(message) for message in found]
+
+    def offered(self, conversation_id: str, payload: str, recent: int = 50) -> tuple[str, str | None] | None:
+        """A choice the bot offered among its recent messages: its label, the queue it means; None if it did not."""
+        with Session(self._engine) as session:
+            contents = session.scalars(
+                select(Message.content)
+                .where(Message.conversation_id == conversation_id, Message.author == "bot")
+                .order_by(Message.number.desc())
+                .limit(recent)
+            )
+            for content in contents:
+                for choice in content.get("choices", []):
+                    if choice["payload"] == payload:
+                        return str(choice["label"]), content.get("offered_queue")
+        return None
+
+    def last_question(self, conversation_id: str, before: int) -> str:
+        """The last text the customer typed before a message; empty if there is none."""
+        with Session(self._engine) as session:
+            rows = session.execute(
+                select(Message.text, Message.content)
+                .where(
+                    Message.conversation_id == conversation_id,
+                    Message.author == "customer",
+                    Message.number < before,
+                )
+                .order_by(Message.number.desc())
+                .limit(20)
+            )
+            return next((text for text, content in rows if not content.get("payload")), "")
+
+    def waiting(self) -> list[str]:
+        """Conversations with messages nobody has dealt with."""
+        with Session(self._engine) as session:
+            return list(session.scalars(select(Message.conversation_id).where(Message.waiting).distinct()))
+
+    def count_waiting(self) -> int:
+        """How many messages wait."""
+        with Session(self._engine) as session:
+            return session.scalar(select(func.count()).select_from(Message).where(Message.waiting)) or 0
+
+    def next_waiting(self, conversation_id: str) -> tuple[StoredMessage, Snapshot] | None:
+        """The oldest message of a conversation that waits, and the conversation as it is."""
+        with Session(self._engine) as session:
+            message = session.scalar(
+                select(Message)
+                .where(Message.conversation_id == conversation_id, Message.waiting)
+                .order_by(Message.number)
+                .limit(1)
+            )
+            if message is None:
+                return None
+            return _stored(message), self._snapshot(session, session.get_one(Conversation, conversation_id))
+
+    def snapshot(self, conversation_id: str) -> Snapshot:
+        """A conversation as it is.
+
+        Raises:
+            NotFound: There is no such conversation.
+        """
+        with Session(self._engine) as session:
+            conversation = session.get(Conversation, conversation_id)
+            if conversation is None:
+                raise NotFound("There is no such conversation.")
+            return self._snapshot(session, conversation)
+
+    def _snapshot(self, session: Session, conversation: Conversation) -> Snapshot:
+        last_bot = session.scalar(
+            select(Message)
+            .where(Message.conversation_id == conversation.id, Message.author == "bot")
+            .order_by(Message.number.desc())
+            .limit(1)
+        )
+        escalation = latest(session, conversation.id)
+        case = None
+        if escalation:
+            since = escalation.created_at.strftime("%Y-%m-%d %H:%M UTC")
+            case = Case(number=escalation.id, open=escalation.status == "open", since=since)
+        return Snapshot(
+            conversation.id,
+            conversation.channel,
+            conversation.audience,
+            conversation.language,
+            conversation.owner,
+            conversation.owner_version,
+            conversation.last_number,
+            conversation.segment,
+            conversation.segment_turns,
+            conversation.misses,
+            conversation.contact,
+            case,
+            _stored(last_bot) if last_bot else None,
+        )
+
+    def finish_turn(self, message: StoredMessage, version: int, outcome: Outcome) -> list[StoredMessage]:
+        """Store a turn's replies and carry out its effects, in one transaction.
+
+        A turn taken under an older ownership leaves nothing but the mark that it is over: the bot never talks over a
+        person who took the conversation meanwhile.
+
+        Args:
+            message: The customer's message the turn was about.
+            version: The conversation's `owner_version` when the turn began.
+            outcome: What it leaves behind.
+        """
+        with Session(self._engine, expire_on_commit=False) as session, session.begin():
+            session.execute(
+                update(Message)
+                .where(Message.conversation_id == message.conversation_id, Message.number == message.number)
+                .values(waiting=False)
+            )
+            conversation = session.get_one(Conversation, message.conversation_id, with_for_update=True)
+            if conversation.owner_version != version or conversation.owner.startswith("agent:"):
+                return []
+            conversation.language = outcome.language
+            offered_queue, case_number = self._apply(session, conversation, outcome.effects)
+            stored = []
+            for reply in outcome.replies:
+                conversation.last_number += 1
+                text = reply.text.replace("{case_number}", str(case_number)) if case_number else reply.text
+                content = _content(reply, offered_queue)
+                added = Message(
+                    conversation_id=conversation.id,
+                    number=conversation.last_number,
+                    author="bot",
+                    text=text,
+                    content=content,
+                )
+                session.add(added)
+                stored.append(added)
+            conversation.segment_turns += 1
+            if outcome.rotate:
+                conversation.segment += 1
+                conversation.segment_turns = 0
+            conversation.updated_at = now()
+        return [_stored(added) for added in stored]
+
+    def _apply(
+        self, session: Session, conversation: Conversation, effects: Sequence[Effect]
+    ) -> tuple[str | None, int | None]:
+        """Carry out effects; returns the queue that was offered and the number of the case that was made."""
+        offered_queue = None
+        case_number = None
+        for effect in effects:
+            if isinstance(effect, Escalate):
+                case_number = escalate(session, conversation, effect.queue, effect.reason).id
+            elif isinstance(effect, SaveContact):
+                conversation.contact = effect.contact.model_dump()
+                escalation = latest(session, conversation.id)
+                if escalation and escalation.status == "open":
+                    escalation.contact = conversation.contact
+            elif isinstance(effect, Answered):
+                conversation.misses = conversation.misses + 1 if effect.decision == "hand_off" else 0
+            elif isinstance(effect, OfferPerson):
+                offered_queue = effect.queue
+        if case_number is not None:
+            conversation.misses = 0
+        return offered_queue, case_number
+
+
+def _content(reply: Reply, offered_queue: str | None) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    if reply.choices:
+        content["choices"] = [choice.model_dump() for choice in reply.choices]
+    if reply.citations:
+        content["citations"] = [
+            {"article_id": c.article_id, "title": c.title, "url": c.url, "language": c.language}
+            for c in reply.citations
+        ]
+    if reply.answered:
+        content["decision"] = reply.answered.decision
+        content["confidence"] = round(reply.answered.confidence, 4)
+        content["article_id"] = reply.answered.article_id
+    if offered_queue and reply.choices:
+        content["offered_queue"] = offered_queue
+    return content

@@ -1,0 +1,140 @@
+"""What travels with a turn: what an action knows of it, and what it asks the conversation to do.
+
+An action runs in the middle of a turn and changes nothing itself. It says what should happen as an effect, a custom
+payload of a bot message; the conversation service carries the effects out with the replies, in one transaction.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from bot.knowledge.answer import Alternative, Citation, Decision
+from bot.knowledge.article import Audience
+
+Queue = Literal["support", "success", "account_management"]
+Reason = Literal["asked_for", "low_confidence", "bot_unavailable"]
+Offer = Literal["none", "answer", "person"]
+
+
+class Case(BaseModel):
+    """The latest escalation of a conversation, as the customer may know it."""
+
+    number: int
+    open: bool
+    since: str
+
+
+class Contact(BaseModel):
+    """How to reach a customer."""
+
+    name: str
+    email: str
+    time: str
+
+
+class TurnContext(BaseModel):
+    """What Refill knows of a turn; sent to Rasa as the message's metadata.
+
+    Attributes:
+        text: What the customer wrote, untouched.
+        language: Of the conversation.
+        audience: What the person may see.
+        misses: Questions in a row, before this one, that got no answer.
+        offer: What the bot's last message asked: whether an answer helped, whether a person is wanted.
+        offered_queue: The queue that offer meant.
+        article_id: Of the article chosen with a button.
+        case: The latest escalation, if there is one.
+    """
+
+    text: str = ""
+    language: str = "en"
+    audience: Audience = "public"
+    misses: int = 0
+    offer: Offer = "none"
+    offered_queue: Queue = "support"
+    article_id: str | None = None
+    case: Case | None = None
+
+
+class Escalate(BaseModel):
+    """Make work for people."""
+
+    model_config = ConfigDict(extra="forbid")
+    effect: Literal["escalate"] = "escalate"
+    queue: Queue
+    reason: Reason
+
+
+class SaveContact(BaseModel):
+    """Keep how to reach the customer."""
+
+    model_config = ConfigDict(extra="forbid")
+    effect: Literal["save_contact"] = "save_contact"
+    contact: Contact
+
+
+class Answered(BaseModel):
+    """The decision on a question; an answer's passage is a message of its own."""
+
+    model_config = ConfigDict(extra="forbid")
+    effect: Literal["answered"] = "answered"
+    decision: Decision
+    confidence: float
+    article_id: str | None
+    language: str | None
+    answer: str | None
+    citations: tuple[Citation, ...]
+    alternatives: tuple[Alternative, ...]
+
+
+class OfferPerson(BaseModel):
+    """The offer of a person in this turn means a certain queue."""
+
+    model_config = ConfigDict(extra="forbid")
+    effect: Literal["offer_person"] = "offer_person"
+    queue: Queue
+
+
+Effect = Annotated[Escalate | SaveContact | Answered | OfferPerson, Field(discriminator="effect")]
+_EFFECT: TypeAdapter[Escalate | SaveContact | Answered | OfferPerson] = TypeAdapter(Effect)
+
+
+def read_effect(payload: dict[str, Any]) -> Escalate | SaveContact | Answered | OfferPerson:
+    """An effect from a custom payload.
+
+    Raises:
+        pydantic.ValidationError: It is none of them.
+    """
+    return _EFFECT.validate_python(payload)
+
+
+class Choice(BaseModel):
+    """A button: what it says, and the command it stands for."""
+
+    label: str
+    payload: str
+
+
+class Reply(BaseModel):
+    """One message of the bot.
+
+    Attributes:
+        text: Markdown. `{case_number}` is filled in when the reply is stored.
+        choices: Buttons below it.
+        citations: Where an answer stands.
+        answered: The decision, on the message that carries its outcome.
+    """
+
+    text: str
+    choices: list[Choice] = Field(default_factory=list)
+    citations: list[Citation] = Field(default_factory=list)
+    answered: Answered | None = None
+
+
+class TurnResult(BaseModel):
+    """What Rasa made of a turn."""
+
+    replies: list[Reply]
+    effects: list[Effect]

@@ -1,0 +1,1 @@
+"""Sentence vectors: building the encoder once, loading it, remembering what was encoded."""

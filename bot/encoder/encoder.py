@@ -1,0 +1,184 @@
+"""Texts to vectors, through one cache: the piece that intent, tags and retrieval share."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.encoder.materialise import GRAPHS, MANIFEST, is_built, materialise
+from bot.errors import EncoderError
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+    from bot.settings import Settings
+
+Vectors = NDArray[np.float32]
+Role = Literal["query", "passage"]
+
+
+class TextEncoder(Protocol):
+    """What retrieval needs of an encoder."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the model; vectors of different fingerprints do not compare."""
+
+    def encode(self, texts: Sequence[str], role: Role, progress: Callable[[int], None] | None = None) -> Vectors:
+        """Unit vectors of shape (len(texts), dimensions), float32."""
+
+
+def clean(text: str) -> str:
+    """A text without NUL and lone surrogates, which no tokenizer takes; never longer than it was."""
+    return text.replace("\x00", " ").encode("utf-8", "replace").decode("utf-8")
+
+
+class Encoder:
+    """A sentence-transformers model with a cache of the texts encoded last.
+
+    Args:
+        model: Gives unit vectors; knows the prompts `query` and `passage`.
+        fingerprint: Names the model.
+        cache_size: Texts remembered; at least 1.
+    """
+
+    def __init__(self, model: SentenceTransformer, fingerprint: str, cache_size: int = 4096) -> None:
+        if cache_size < 1:
+            raise ValueError(f"cache_size must be at least 1. Currently, it is {cache_size}.")
+        self._model = model
+        self._fingerprint = fingerprint
+        self._cache: OrderedDict[tuple[str, str], Vectors] = OrderedDict()
+        self._cache_size = cache_size
+        self._lock = threading.Lock()
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the model; vectors of different fingerprints do not compare."""
+        return self._fingerprint
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector."""
+        return int(self.encode([""], "query").shape[1])
+
+    def encode(self, texts: Sequence[str], role: Role, progress: Callable[[int], None] | None = None) -> Vectors:
+        """Unit vectors of shape (len(texts), dimensions), float32.
+
+        Args:
+            texts: Any texts; long ones are read whole, window by window.
+            role: `query` for what a person writes, `passage` for what is searched.
+            progress: Called with the number of texts encoded since the last call.
+        """
+        keys = [(role, clean(text)) for text in texts]
+        with self._lock:
+            found = {key: self._cache[key] for key in set(keys) if key in self._cache}
+            for key in found:
+                self._cache.move_to_end(key)
+        missing = [key for key in dict.fromkeys(keys) if key not in found]
+        if progress and len(keys) > len(missing):
+            progress(len(keys) - len(missing))
+        batch = 32
+        # Texts of like length share a batch, so that little is spent on padding.
+        missing.sort(key=lambda key: len(key[1]))
+        for start in range(0, len(missing), batch):
+            part = missing[start : start + batch]
+            vectors = self._model.encode(
+                [text for _, text in part], prompt_name=role, batch_size=batch, show_progress_bar=False
+            )
+            for key, vector in zip(part, np.asarray(vectors, dtype=np.float32), strict=True):
+                found[key] = vector
+            if progress:
+                progress(len(part))
+        with self._lock:
+            for key in missing[-self._cache_size :]:
+                self._cache[key] = found[key]
+            while len(self._cache) > self._cache_size:
+                self._cache.popitem(last=False)
+        if not keys:
+            return np.zeros((0, 0), dtype=np.float32)
+        return np.stack([found[key] for key in keys])
+
+
+def encoder_folder(settings: Settings) -> Path:
+    """Where the materialised encoder stands."""
+    return settings.models / "encoder"
+
+
+def ensure_encoder(settings: Settings, report: Callable[[str], None] = lambda line: None) -> bool:
+    """Materialise the encoder if it is not there or not the one configured; True if it was built now."""
+    folder = encoder_folder(settings)
+    if is_built(folder, settings["encoder.model"], settings["encoder.precision"]):
+        return False
+    materialise(folder, settings["encoder.model"], settings["encoder.precision"], report)
+    return True
+
+
+def load_encoder(settings: Settings) -> Encoder:
+    """Load `models/encoder/` for use: a few seconds and about 500 MB (float32).
+
+    Raises:
+        EncoderError: It is not built yet, not the one configured, or damaged.
+    """
+    folder = encoder_folder(settings)
+    precision = settings["encoder.precision"]
+    if not is_built(folder, settings["encoder.model"], precision):
+        raise EncoderError(f"There is no encoder in {folder.name}/ for the settings in force.", "Run `refill setup`.")
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
+
+    from bot.encoder.onnx import OnnxTransformer
+
+    torch.set_num_threads(settings["encoder.threads"])
+    pooling, prompts, positions = _plain_settings(folder)
+    model = SentenceTransformer(
+        modules=[
+            OnnxTransformer(folder, GRAPHS[precision], settings["encoder.threads"], positions),
+            Pooling.load(str(pooling)),
+            Normalize(),
+        ],
+        prompts=prompts,
+        device="cpu",
+    )
+    return Encoder(model, _fingerprint(folder, precision), settings["encoder.cache_size"])
+
+
+def _plain_settings(folder: Path) -> tuple[Path, dict[str, str], int]:
+    """What the plain folder says of pooling, prompts and positions."""
+    import json
+
+    try:
+        modules = json.loads((folder / "modules.json").read_text("utf-8"))
+        written = json.loads((folder / "config_sentence_transformers.json").read_text("utf-8"))
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+        pooling = next(folder / module["path"] for module in modules if module["type"].endswith("Pooling"))
+        prompts = written.get("prompts") or {}
+        positions = int(config["max_position_embeddings"])
+    except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
+        raise EncoderError(
+            f"The encoder in {folder} is incomplete: {error}.", "Run `refill setup --rebuild encoder`."
+        ) from error
+    query = prompts.get("query", "")
+    return (
+        pooling,
+        {"query": query, "passage": prompts.get("passage") or prompts.get("document", "")},
+        positions,
+    )
+
+
+def _fingerprint(folder: Path, precision: str) -> str:
+    """Changes when the model does: the manifest, the precision and the graph's size and beginning."""
+    import hashlib
+
+    graph = folder / GRAPHS[precision]
+    digest = hashlib.sha256((folder / MANIFEST).read_bytes())
+    digest.update(f"{precision} {graph.stat().st_size}".encode())
+    with graph.open("rb") as stream:
+        digest.update(stream.read(1 << 20))
+    return digest.hexdigest()[:16]

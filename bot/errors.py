@@ -1,0 +1,84 @@
+"""Errors that people read: one base per area, each with what to do about it."""
+
+from __future__ import annotations
+
+
+class RefillError(Exception):
+    """Base of every error Refill raises on purpose.
+
+    Args:
+        message: What is wrong, naming the rule and the value given.
+        remedy: What the reader can do about it, one sentence; may be empty.
+    """
+
+    code = "error"
+    status = 500
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}".strip()
+
+
+class SettingsError(RefillError):
+    """A setting in refill.toml or the environment is wrong."""
+
+    code = "settings"
+
+
+class EncoderError(RefillError):
+    """The encoder cannot be built, loaded or reached."""
+
+    code = "encoder"
+    status = 503
+
+
+class KnowledgeError(RefillError):
+    """The knowledge base or its index is not usable."""
+
+    code = "knowledge"
+
+
+class DialogueError(RefillError):
+    """Rasa is down, late, or its model is not the one that was trained here."""
+
+    code = "dialogue"
+    status = 503
+
+
+class StorageError(RefillError):
+    """The database is not usable."""
+
+    code = "storage"
+    status = 503
+
+
+class ConversationError(RefillError):
+    """A request about a conversation cannot be carried out."""
+
+    code = "conversation"
+    status = 400
+
+
+class InvalidInput(ConversationError):
+    """What was sent breaks a rule; nothing was stored."""
+
+    code = "invalid_input"
+    status = 422
+
+
+class NotFound(ConversationError):
+    """There is no such thing, or it is not this visitor's."""
+
+    code = "not_found"
+    status = 404
+
+
+class Overloaded(ConversationError):
+    """Too much is waiting; try again shortly."""
+
+    code = "overloaded"
+    status = 503

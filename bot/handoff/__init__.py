@@ -1,0 +1,1 @@
+"""Work for people: escalations, and how to reach the customer."""

@@ -1,0 +1,1 @@
+"""Articles, their index, and the decision to answer, to clarify or to hand off."""

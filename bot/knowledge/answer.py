@@ -1,0 +1,200 @@
+"""The decision: answer with a passage, clarify with choices, or hand off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from bot.encoder.encoder import TextEncoder, Vectors
+from bot.knowledge.article import Article, Audience
+from bot.knowledge.calibration import CHOICES, Calibration, threshold
+from bot.knowledge.index import Index, Shelf
+from bot.knowledge.render import link_articles
+from bot.knowledge.retriever import chunk_scores, rank
+from bot.language import detect
+
+Decision = Literal["answer", "clarify", "hand_off"]
+
+OPENING_CHARACTERS = 500
+
+
+@dataclass(frozen=True)
+class Citation:
+    """Where a passage stands."""
+
+    article_id: str
+    title: str
+    url: str
+    language: str
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """An article the question may have meant."""
+
+    article_id: str
+    title: str
+    language: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to do with a question, and why.
+
+    Attributes:
+        decision: `answer`, `clarify` or `hand_off`.
+        confidence: Probability that the top article answers the question.
+        article_id: The top article; None if nothing was found.
+        language: Of the answer's text; None without one.
+        answer: The passage as Markdown; None unless the decision is `answer`.
+        citations: Where the passage stands.
+        alternatives: For `clarify`, up to three articles to choose from, the most probable first.
+    """
+
+    decision: Decision
+    confidence: float
+    article_id: str | None
+    language: str | None
+    answer: str | None
+    citations: tuple[Citation, ...]
+    alternatives: tuple[Alternative, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """A form for JSON."""
+        return asdict(self)
+
+
+class _View:
+    """What one audience may see, by id and by subject."""
+
+    def __init__(self, audience: Audience, shelves: Sequence[Shelf]) -> None:
+        self.audience = audience
+        self.shelves = shelves
+        self.by_id: dict[str, tuple[Shelf, Article]] = {}
+        self.by_subject: dict[str, dict[str, Article]] = {}
+        for shelf in shelves:
+            for article in shelf.articles:
+                self.by_id[article.id] = (shelf, article)
+                self.by_subject.setdefault(article.subject, {})[article.language] = article
+
+    def article(self, subject: str, language: str | None) -> Article:
+        """The subject's article in the language wanted, else its original."""
+        return self.by_subject[subject].get(language or "") or self.by_id[subject][1]
+
+
+class Answerer:
+    """Answers questions from an index.
+
+    Args:
+        index: To search.
+        encoder: The one the index was built with.
+        answer_precision: Share of answers that must be right, between 0 and 1.
+        clarify_coverage: Least probability that the right article is among the choices, between 0 and 1.
+        base_url: Put before `/help/<id>` in links.
+    """
+
+    def __init__(
+        self,
+        index: Index,
+        encoder: TextEncoder,
+        answer_precision: float = 0.9,
+        clarify_coverage: float = 0.8,
+        base_url: str = "",
+    ) -> None:
+        self._encoder = encoder
+        self._centres = index.centres
+        self._calibration = Calibration.from_json(index.calibration)
+        self._answer_at = threshold(self._calibration.points, answer_precision)
+        self._clarify_at = threshold(self._calibration.among_points, clarify_coverage)
+        if not self._calibration.points:
+            self._answer_at, self._clarify_at = answer_precision, 0.5
+        self._views = {audience: _View(audience, index.for_audience(audience)) for audience in get_args(Audience)}
+        self._base_url = base_url.rstrip("/")
+
+    @property
+    def thresholds(self) -> tuple[float, float]:
+        """Probabilities from which on it answers and clarifies."""
+        return self._answer_at, self._clarify_at
+
+    def decide(self, question: str, audience: Audience = "public", language: str | None = None) -> Answer:
+        """Decide what to do with a question.
+
+        Args:
+            question: As the person wrote it.
+            audience: Who asks; only what they may see is searched.
+            language: The person's language, preferred for the answer.
+        """
+        nothing = Answer("hand_off", 0.0, None, None, None, (), ())
+        if not question.strip():
+            return nothing
+        view = self._views[audience]
+        vector = self._vector(question.strip(), language)
+        candidates = rank(view.shelves, vector, self._calibration.question_weight)
+        if not candidates:
+            return nothing
+        top, among = self._calibration.probabilities(candidates)
+        choices = [view.article(candidate.subject, language) for candidate in candidates[:CHOICES]]
+        if top >= self._answer_at:
+            return self._answered(view, choices[0], vector, top)
+        if among >= self._clarify_at:
+            alternatives = tuple(Alternative(a.id, a.title, a.language) for a in choices)
+            return Answer("clarify", top, choices[0].id, None, None, (), alternatives)
+        return Answer("hand_off", top, choices[0].id, None, None, (), ())
+
+    def article_answer(self, article_id: str, question: str = "", audience: Audience = "public") -> Answer | None:
+        """The passage of an article that was chosen by name; None if the audience has no such article."""
+        article = self.find(article_id, audience)
+        if article is None:
+            return None
+        vector = self._vector(question.strip() or article.title, article.language)
+        return self._answered(self._views[audience], article, vector, 1.0)
+
+    def find(self, article_id: str, audience: Audience = "public") -> Article | None:
+        """An article the audience may see, by id."""
+        found = self._views[audience].by_id.get(article_id)
+        return found[1] if found else None
+
+    def articles(self, audience: Audience = "public") -> list[Article]:
+        """Every article the audience may see, by language and title."""
+        found = [article for _, article in self._views[audience].by_id.values()]
+        return sorted(found, key=lambda article: (article.language, article.title))
+
+    def link(self, article: Article) -> str:
+        """The article's own address, or its page in the help centre; internal articles have only their own."""
+        if article.url:
+            return str(article.url)
+        return f"{self._base_url}/help/{article.id}" if article.audience == "public" else ""
+
+    def with_links(self, markdown: str, article: Article, audience: Audience) -> str:
+        """Text of an article with its links to other articles made good for an audience, in the article's language."""
+        view = self._views[audience]
+
+        def resolve(slug: str) -> str | None:
+            if slug not in view.by_subject:
+                return None
+            return self.link(view.article(slug, article.language)) or None
+
+        return link_articles(markdown, resolve)
+
+    def _vector(self, text: str, language: str | None) -> Vectors:
+        vectors = self._encoder.encode([text], "query")
+        centred: Vectors = self._centres.apply(vectors, [detect(text, language)], "query")[0]
+        return centred
+
+    def _answered(self, view: _View, article: Article, vector: Vectors, confidence: float) -> Answer:
+        shelf = view.by_id[article.id][0]
+        citation = Citation(article.id, article.title, self.link(article), article.language)
+        passage = self.with_links(_passage(shelf, article, vector), article, view.audience)
+        return Answer("answer", confidence, article.id, article.language, passage, (citation,), ())
+
+
+def _passage(shelf: Shelf, article: Article, vector: Vectors) -> str:
+    """The section nearest to the question, after the opening where that is short: it says the answer in brief."""
+    scored = chunk_scores(shelf, article, vector)
+    opening = scored[0][0]
+    sections = scored[1:] if not opening.heading and len(opening.text) <= OPENING_CHARACTERS else scored
+    best = max(sections or scored, key=lambda pair: pair[1])[0]
+    heading = f"**{best.heading}**\n\n" if best.heading else ""
+    section = heading + best.text
+    return section if best is opening or sections is scored else f"{opening.text}\n\n{section}"

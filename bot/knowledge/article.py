@@ -1,0 +1,127 @@
+"""An article of the knowledge base and the check of its front matter."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, StringConstraints, ValidationError
+
+from bot.errors import KnowledgeError
+
+Audience = Literal["public", "internal"]
+Topic = Literal["how_to", "defect", "outage", "access", "billing", "pre_sales"]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,99}$")]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
+
+_FENCE = re.compile(r"^---[ \t]*$")
+
+
+class Article(BaseModel):
+    """One Markdown file: what it is called, for whom it is, how customers ask for it, what it says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: Slug
+    title: Line
+    language: Literal["en", "zh", "tr", "th"]
+    audience: Audience
+    topics: tuple[Topic, ...] = Field(min_length=1)
+    questions: tuple[Line, ...] = Field(min_length=1)
+    updated: dt.date
+    product: Line | None = None
+    url: HttpUrl | None = None
+    translation_of: Slug | None = None
+    body: str = Field(min_length=1)
+
+    @property
+    def subject(self) -> str:
+        """What an article and its translations have in common: the id of the original."""
+        return self.translation_of or self.id
+
+
+class ArticleError(KnowledgeError):
+    """An article cannot be used.
+
+    Args:
+        file: The article's file.
+        line: Line in it, from 1.
+        message: What is wrong.
+        remedy: What to write instead.
+    """
+
+    code = "article"
+
+    def __init__(self, file: Path, line: int, message: str, remedy: str) -> None:
+        super().__init__(f"{file}:{line}: {message}", remedy)
+        self.file = file
+        self.line = line
+
+
+def _remedy(key: str) -> str:
+    known = {
+        "id": "Write lower-case letters, digits and hyphens, as in `id: refund-a-sale`.",
+        "title": "Write `title:` with the article's name, at most 300 characters.",
+        "language": "Write one of en, zh, tr, th.",
+        "audience": "Write `public` (customers see it) or `internal` (only employees).",
+        "topics": "Write a list out of how_to, defect, outage, access, billing, pre_sales.",
+        "questions": "Write a list of at least one way customers ask it, each at most 300 characters.",
+        "updated": "Write the date of the last change, as in `updated: 2026-10-12`.",
+        "url": "Write a full address that starts with https://, or leave it out.",
+        "translation_of": "Write the id of the original article, or leave it out.",
+        "body": "Write the article's text below the front matter.",
+    }
+    return known.get(key, f"Known keys are {', '.join(sorted(Article.model_fields))}; remove or rename this one.")
+
+
+def parse_article(text: str, file: Path) -> Article:
+    """Read an article from the text of its file.
+
+    Raises:
+        ArticleError: The front matter or the body breaks a rule; names the line.
+    """
+    lines = text.removeprefix("\ufeff").splitlines()
+    if not lines or not _FENCE.match(lines[0]):
+        raise ArticleError(
+            file,
+            1,
+            "The file does not start with front matter.",
+            "Begin with a line `---`, the keys, and `---`.",
+        )
+    end = next((number for number in range(1, len(lines)) if _FENCE.match(lines[number])), None)
+    if end is None:
+        raise ArticleError(file, 1, "The front matter is not closed.", "Add a line `---` after the last key.")
+    source = "\n".join(lines[1:end])
+    try:
+        node = yaml.compose(source, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(source)
+    except (yaml.YAMLError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = (mark.line + 2) if mark else 2
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ArticleError(
+            file,
+            line,
+            f"The front matter is not valid YAML: {problem}.",
+            "Put values that contain `: `, `#` or quotes into double quotes.",
+        ) from error
+    if not isinstance(values, dict) or not isinstance(node, yaml.MappingNode):
+        raise ArticleError(file, 2, "The front matter is not a list of `key: value` lines.", _remedy(""))
+    places = {str(key.value): key.start_mark.line + 2 for key, _ in node.value}
+    twice = [str(key.value) for key, _ in node.value]
+    for key in places:
+        if twice.count(key) > 1:
+            raise ArticleError(file, places[key], f"The key '{key}' stands twice.", "Keep one of them.")
+    body = "\n".join(lines[end + 1 :]).strip()
+    try:
+        return Article.model_validate({**values, "body": body})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = str(first["loc"][0])
+        line = places.get(key, end + 2 if key == "body" else 1)
+        what = "is missing" if first["type"] == "missing" else f"is not valid: {first['msg']}"
+        what = "is empty" if key == "body" else what
+        raise ArticleError(file, line, f"'{key}' {what}.", _remedy(key)) from error

@@ -1,0 +1,229 @@
+"""The probability that the top subject answers a question, fitted on the knowledge base itself.
+
+Every question variant is asked as if it were a customer's question, with itself left out of the search (what a good
+question looks like), and again with its whole subject left out (a question no article answers, yet about the product);
+texts that have nothing to do with the product complete the picture. A logistic regression on what the search found
+gives the probability; thresholds are read off cross-validated probabilities for the precision that is wanted.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.encoder.encoder import Vectors
+from bot.knowledge.index import Shelf
+from bot.knowledge.retriever import Candidate, rank
+
+Floats = NDArray[np.float64]
+
+# Assumed shares of the questions that come in; the rest can be answered.
+SHARE_NOT_COVERED = 0.2
+SHARE_OFF_TOPIC = 0.1
+MAX_QUERIES = 3000
+CHOICES = 3
+_WEIGHTS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+_FOLDS = 5
+# With fewer questions than this a fit says nothing.
+_MIN_QUERIES = 20
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What turns a ranking into probabilities.
+
+    Attributes:
+        question_weight: For `rank`.
+        mean, scale: Standardise the features, shape (features,).
+        top: Coefficients and, last, intercept for "the first subject is right".
+        among: The same for "one of the first CHOICES subjects is right".
+        points: Cross-validated (probability, right, weight) of the first kind, for choosing thresholds.
+        among_points: The same of the second kind.
+    """
+
+    question_weight: float
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    top: tuple[float, ...]
+    among: tuple[float, ...]
+    points: tuple[tuple[float, float, float], ...]
+    among_points: tuple[tuple[float, float, float], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """A form for the index's manifest."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Calibration:
+        """Back from `to_json`."""
+        mean, scale, top, among = (tuple(map(float, values[name])) for name in ("mean", "scale", "top", "among"))
+        points, among_points = (
+            tuple((float(p), float(right), float(weight)) for p, right, weight in values[name])
+            for name in ("points", "among_points")
+        )
+        return cls(float(values["question_weight"]), mean, scale, top, among, points, among_points)
+
+    def probabilities(self, candidates: Sequence[Candidate]) -> tuple[float, float]:
+        """(the first is right, one of the first CHOICES is right) for a ranking; zero for an empty one."""
+        if not candidates:
+            return 0.0, 0.0
+        row = (features(candidates) - np.array(self.mean)) / np.array(self.scale)
+        top, among = (
+            float(1 / (1 + np.exp(-(row @ np.array(line[:-1]) + line[-1])))) for line in (self.top, self.among)
+        )
+        return top, max(top, among)
+
+
+def features(candidates: Sequence[Candidate]) -> Floats:
+    """What the probability is read from, shape (features,); candidates are ranked and not empty."""
+    first = candidates[0]
+    second = candidates[1] if len(candidates) > 1 else None
+    later = candidates[CHOICES] if len(candidates) > CHOICES else None
+    best_question = max(candidate.question_score for candidate in candidates)
+    best_chunk = max(candidate.chunk_score for candidate in candidates)
+    return np.array(
+        [
+            first.score,
+            first.question_score,
+            first.chunk_score,
+            first.score - (second.score if second else 0.0),
+            first.score - (later.score if later else 0.0),
+            best_question - first.question_score,
+            best_chunk - first.chunk_score,
+            first.question_hits / 10,
+        ]
+    )
+
+
+def threshold(points: Sequence[tuple[float, float, float]], precision: float) -> float:
+    """The least probability from which on, at least `precision` of the points are right (weighted).
+
+    Returns:
+        A probability, or a value above 1 when no threshold reaches the precision.
+    """
+    if not 0 < precision < 1:
+        raise ValueError(f"precision must be between 0 and 1. Currently, it is {precision}.")
+    ordered = sorted(points, reverse=True)
+    right = total = 0.0
+    best = 1.01
+    for probability, hit, weight in ordered:
+        right += hit * weight
+        total += weight
+        if right / total >= precision:
+            best = probability
+    return best
+
+
+@dataclass(frozen=True)
+class _Query:
+    """One question asked for the fit: who wrote it (group), what is right (None: nothing), how it is ranked."""
+
+    group: str
+    subject: str | None
+    kind: str
+    ranked: Callable[[float], list[Candidate]]
+
+
+def _queries(shelves: Sequence[Shelf], off_topic: Vectors) -> list[_Query]:
+    rows = [(number, row) for number, shelf in enumerate(shelves) for row in range(len(shelf.question_texts))]
+    if len(rows) > MAX_QUERIES:
+        rows = random.Random(0).sample(rows, MAX_QUERIES)  # noqa: S311  (a sample, not a secret)
+    places: dict[str, set[tuple[int, int]]] = {}
+    for number, shelf in enumerate(shelves):
+        for row, (_, text) in enumerate(shelf.question_texts):
+            places.setdefault(text, set()).add((number, row))
+    queries: list[_Query] = []
+    for number, row in rows:
+        shelf = shelves[number]
+        subject = shelf.articles[shelf.question_texts[row][0]].subject
+        vector = shelf.questions.reconstruct(row)
+        twins = places[shelf.question_texts[row][1]]
+
+        def covered(weight: float, vector: Any = vector, twins: Any = twins) -> list[Candidate]:
+            return rank(shelves, vector, weight, skip_questions=twins)
+
+        def not_covered(weight: float, vector: Any = vector, subject: str = subject) -> list[Candidate]:
+            return rank(shelves, vector, weight, skip_subjects={subject})
+
+        queries.append(_Query(subject, subject, "covered", covered))
+        queries.append(_Query(subject, None, "not_covered", not_covered))
+    for number, vector in enumerate(off_topic):
+
+        def ranked(weight: float, vector: Any = vector) -> list[Candidate]:
+            return rank(shelves, vector, weight)
+
+        queries.append(_Query(f"off topic {number}", None, "off_topic", ranked))
+    return queries
+
+
+def fit(shelves: Sequence[Shelf], off_topic: Vectors) -> Calibration:
+    """Fit on the shelves' own question variants and on off-topic texts; see the module's docstring.
+
+    Args:
+        shelves: What will be searched.
+        off_topic: Vectors, centred, of texts no article answers; shape (n, dimensions).
+    """
+    queries = _queries(shelves, off_topic)
+    covered = [query for query in queries if query.kind == "covered"]
+    sample = covered[:: max(1, len(covered) // 400)]
+    weight = max(_WEIGHTS, key=lambda weight: sum(_right(query, query.ranked(weight), 1) for query in sample))
+    rankings = [(query, query.ranked(weight)) for query in queries]
+    rankings = [(query, ranking) for query, ranking in rankings if ranking]
+    if len(rankings) < _MIN_QUERIES:
+        return _without_data(weight)
+    table = np.stack([features(ranking) for _, ranking in rankings])
+    groups = [query.group for query, _ in rankings]
+    counts = {
+        kind: max(1, sum(q.kind == kind for q, _ in rankings)) for kind in ("covered", "not_covered", "off_topic")
+    }
+    shares = {"not_covered": SHARE_NOT_COVERED, "off_topic": SHARE_OFF_TOPIC}
+    shares["covered"] = 1 - sum(shares.values())
+    weights = np.array([shares[query.kind] / counts[query.kind] for query, _ in rankings]) * len(rankings)
+    mean, scale = table.mean(axis=0), table.std(axis=0) + 1e-9
+    standard = (table - mean) / scale
+    fits = []
+    for depth in (1, CHOICES):
+        right = np.array([_right(query, ranking, depth) for query, ranking in rankings])
+        line, held_out = _regress(standard, right, weights, groups)
+        rows = zip(held_out, right, weights, strict=True)
+        fits.append((line, tuple((round(float(p), 4), float(hit), round(float(w), 4)) for p, hit, w in rows)))
+    (top, points), (among, among_points) = fits
+    return Calibration(weight, tuple(mean.tolist()), tuple(scale.tolist()), top, among, points, among_points)
+
+
+def _right(query: _Query, ranking: Sequence[Candidate], depth: int) -> bool:
+    return query.subject is not None and query.subject in [candidate.subject for candidate in ranking[:depth]]
+
+
+def _regress(
+    table: Floats, right: NDArray[np.bool_], weights: Floats, groups: Sequence[str]
+) -> tuple[tuple[float, ...], Floats]:
+    """Coefficients with the intercept last, and probabilities from folds that did not see a row's group."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GroupKFold
+
+    if right.all() or not right.any():
+        constant = 4.0 if right.all() else -4.0
+        line = (*[0.0] * table.shape[1], constant)
+        return line, np.full(len(right), 1 / (1 + np.exp(-constant)))
+    held_out = np.zeros(len(right))
+    for train, test in GroupKFold(min(_FOLDS, len(set(groups)))).split(table, right, groups):
+        if right[train].all() or not right[train].any():
+            held_out[test] = right[train].mean()
+            continue
+        model = LogisticRegression(max_iter=1000).fit(table[train], right[train], weights[train])
+        held_out[test] = model.predict_proba(table[test])[:, 1]
+    model = LogisticRegression(max_iter=1000).fit(table, right, weights)
+    return (*model.coef_[0].tolist(), float(model.intercept_[0])), held_out
+
+
+def _without_data(weight: float) -> Calibration:
+    """For a knowledge base of a handful of questions: cosine 0.9 is even odds, nothing is promised."""
+    size = 8
+    line = (30.0, *[0.0] * (size - 1), -27.0)
+    return Calibration(weight, (0.0,) * size, (1.0,) * size, line, line, (), ())

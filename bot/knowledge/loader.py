@@ -1,0 +1,101 @@
+"""Load the articles of a knowledge base; what is broken is named, the rest is used."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.errors import KnowledgeError
+from bot.knowledge.article import Article, ArticleError, parse_article
+
+
+@dataclass(frozen=True)
+class KnowledgeBase:
+    """All articles that could be read, and what was wrong with the others."""
+
+    articles: tuple[Article, ...]
+    errors: tuple[ArticleError, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when any article does."""
+        digest = hashlib.sha256()
+        for article in sorted(self.articles, key=lambda article: article.id):
+            digest.update(article.model_dump_json().encode())
+        return digest.hexdigest()
+
+
+def load_knowledge_base(folder: Path) -> KnowledgeBase:
+    """Read `public/<language>/*.md` and `internal/<language>/*.md` below folder.
+
+    The folder an article stands in must agree with its audience and language, so that moving a file can never
+    publish it by accident.
+
+    Raises:
+        KnowledgeError: The folder does not exist or holds no article that can be used.
+    """
+    if not folder.is_dir():
+        raise KnowledgeError(
+            f"There is no knowledge base at {folder}.",
+            "Set knowledge.folder in refill.toml to a folder of articles.",
+        )
+    articles: dict[str, tuple[Article, Path]] = {}
+    errors: list[ArticleError] = []
+    for file in sorted(folder.rglob("*.md")):
+        shown = file.relative_to(folder.parent)
+        try:
+            article = _load(file, folder, shown)
+            if article.id in articles:
+                first = articles[article.id][1]
+                raise ArticleError(
+                    shown, 2, f"The id '{article.id}' is taken by {first}.", "Give one of the two another id."
+                )
+            articles[article.id] = (article, shown)
+        except ArticleError as error:
+            errors.append(error)
+    for article, shown in list(articles.values()):
+        original = articles.get(article.translation_of or article.id)
+        problem = ""
+        if original is None:
+            problem = f"It is a translation of '{article.translation_of}', which is not there."
+        elif original[0].audience != article.audience:
+            problem = f"It is a translation of '{article.translation_of}', which has another audience."
+        elif article.translation_of and original[0].translation_of:
+            problem = f"It is a translation of '{article.translation_of}', which is a translation itself."
+        if problem:
+            del articles[article.id]
+            errors.append(ArticleError(shown, 1, problem, "Name the id of the original in `translation_of`."))
+    if not articles:
+        detail = f" First problem: {errors[0]}" if errors else ""
+        raise KnowledgeError(
+            f"No article in {folder} can be used.{detail}", "Put articles into public/<language>/*.md."
+        )
+    return KnowledgeBase(tuple(article for article, _ in articles.values()), tuple(errors))
+
+
+def _load(file: Path, folder: Path, shown: Path) -> Article:
+    try:
+        raw = file.read_bytes()
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise ArticleError(
+            shown, line, f"The file is not valid UTF-8 (byte {error.start}).", "Save it as UTF-8."
+        ) from error
+    except OSError as error:
+        raise ArticleError(shown, 1, f"The file cannot be read: {error}.", "Check its permissions.") from error
+    article = parse_article(text, shown)
+    parts = file.relative_to(folder).parts
+    for name, place, value in (
+        ("audience", parts[0], article.audience),
+        ("language", parts[1] if len(parts) > 2 else "", article.language),
+    ):
+        if place != value:
+            raise ArticleError(
+                shown,
+                1,
+                f"Its {name} is '{value}' but it stands in '{'/'.join(parts[:-1])}/'.",
+                f"Move it to {article.audience}/{article.language}/ or correct '{name}'.",
+            )
+    return article

@@ -1,0 +1,205 @@
+"""The supervisor: brings every part up in order, waits until it is really ready, takes all of it down cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+
+from actions import create_executor
+from bot.app import create_app, create_internal_app
+from bot.channels.webchat.state import WebchatState
+from bot.conversation.delivery import Delivery
+from bot.conversation.service import ConversationService
+from bot.conversation.store import ConversationStore
+from bot.dialogue.client import RasaClient
+from bot.dialogue.replies import Replies
+from bot.dialogue.sidecar import Sidecar
+from bot.encoder.encoder import Encoder
+from bot.errors import RefillError
+from bot.knowledge.answer import Answerer
+from bot.settings import Settings
+from bot.storage.engine import migrate, open_engine
+
+Report = Callable[[str], None]
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the supervisor."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+def listen(host: str, port: int, setting: str) -> socket.socket:
+    """A listening socket; port 0 takes any free one.
+
+    Raises:
+        RefillError: The address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise RefillError(
+            f"Cannot listen on {host}:{port}: {error.strerror}.",
+            f"Stop the program that uses it, or set {setting} in refill.toml to another.",
+        ) from error
+    listener.listen(128)
+    listener.setblocking(False)
+    return listener
+
+
+def _server(app: FastAPI) -> _Server:
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=3, ws="none"
+    )
+    return _Server(config)
+
+
+async def _started(server: _Server, task: asyncio.Task[None]) -> None:
+    while not server.started:
+        if task.done():
+            task.result()
+            raise RefillError("A server ended while starting.")
+        await asyncio.sleep(0.02)
+
+
+@contextlib.asynccontextmanager
+async def _serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve an application for as long as the context lasts."""
+    server = _server(app)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        await _started(server, task)
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+@contextlib.contextmanager
+def encoder_server(encoder: Encoder) -> Iterator[str]:
+    """Serve only the encoder from a thread, on a free loopback port, while Rasa trains; gives its address."""
+    listener = listen("127.0.0.1", 0, "")
+    server = _server(create_internal_app(encoder, None))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    while not server.started and thread.is_alive():
+        time.sleep(0.02)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+@dataclass
+class Running:
+    """The product while it runs."""
+
+    url: str
+    sidecar: Sidecar
+    webchat: WebchatState
+
+
+@contextlib.asynccontextmanager
+async def running(
+    settings: Settings, encoder: Encoder, answerer: Answerer, report: Report = lambda line: None
+) -> AsyncIterator[Running]:
+    """Everything up, until the context ends. Ports set to 0 are chosen freely.
+
+    Raises:
+        RefillError: A part does not come up; the message says which and what to do.
+    """
+    engine = open_engine(settings)
+    await asyncio.to_thread(migrate, engine)
+    store = ConversationStore(engine)
+    delivery = Delivery()
+    replies = Replies(settings.path("domain.yml"))
+    public = listen(settings["server.host"], settings["server.port"], "server.port")
+    internal = listen("127.0.0.1", settings["server.internal_port"], "server.internal_port")
+    rasa_port = settings["dialogue.rasa_port"] or _free_port()
+    sidecar = Sidecar(settings, internal.getsockname()[1], rasa_port)
+    limits = httpx.Limits(max_connections=settings["conversation.concurrency"] + 2)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(engine.dispose)
+        http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, limits=limits))
+        service = ConversationService(
+            store,
+            RasaClient(sidecar.url, http, settings["dialogue.deadline"]),
+            replies,
+            delivery,
+            settings["dialogue.segment_turns"],
+            settings["conversation.max_length"],
+            settings["conversation.max_waiting"],
+            settings["conversation.concurrency"],
+        )
+        webchat = WebchatState(service, store, delivery, lambda: answerer)
+        executor = create_executor(lambda: answerer)
+        await stack.enter_async_context(_serving(create_internal_app(encoder, executor), internal))
+        report("Starting Rasa")
+        stack.push_async_callback(sidecar.stop)
+        await sidecar.start()
+        await service.start()
+        app = create_app(webchat, sidecar.ready.is_set)
+        await stack.enter_async_context(_serving(app, public))
+
+        async def drain() -> None:
+            webchat.closing = True
+            await service.stop(settings["dialogue.deadline"])
+
+        stack.push_async_callback(drain)
+        host, port = public.getsockname()[:2]
+        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  (compared, not bound)
+        yield Running(f"http://{shown}:{port}", sidecar, webchat)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def serve(
+    settings: Settings, encoder: Encoder, answerer: Answerer, report: Report, ready: Callable[[Any], None]
+) -> None:
+    """Run until SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    main = asyncio.current_task()
+    assert main is not None
+
+    async def interrupt_start() -> None:
+        await stop.wait()
+        main.cancel()
+
+    watcher = asyncio.create_task(interrupt_start())
+    try:
+        async with running(settings, encoder, answerer, report) as product:
+            watcher.cancel()
+            ready(product)
+            await stop.wait()
+            report("Stopping: finishing the turns under way")
+    except asyncio.CancelledError:
+        report("Stopped before everything was up")
+    finally:
+        watcher.cancel()

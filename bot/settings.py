@@ -1,0 +1,233 @@
+"""The only reader of refill.toml and the environment.
+
+Every setting is one row of SETTINGS: its name (`section.key`), its default and a line of help. A value comes from, in
+order: the environment (`REFILL_SECTION_KEY`), `refill.toml`, the default. Its type is the default's type.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomllib
+
+from bot.errors import SettingsError
+
+Value = str | int | float | bool | tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table: what it is called, what it is by default, what it does."""
+
+    name: str
+    default: Value
+    help: str
+    check: Callable[[Any], bool] = lambda value: True
+    rule: str = ""
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that overrides the file."""
+        return "REFILL_" + self.name.replace(".", "_").upper()
+
+
+def _port(value: int) -> bool:
+    return 0 <= value <= 65535
+
+
+def _share(value: float) -> bool:
+    return 0 < value < 1
+
+
+def _positive(value: float) -> bool:
+    return value > 0
+
+
+LANGUAGES = ("en", "zh", "tr", "th")
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("server.host", "127.0.0.1", "Address the public server listens on; 0.0.0.0 for every network."),
+    Setting("server.port", 8000, "Port of the public server.", _port, "a port from 0 to 65535"),
+    Setting(
+        "server.internal_port",
+        5055,
+        "Loopback port for Rasa's calls (actions, encoder).",
+        _port,
+        "a port from 0 to 65535",
+    ),
+    Setting("server.base_url", "", "Public address, for links to articles; empty: links are relative to the page."),
+    Setting("storage.url", "sqlite:///var/refill.db", "Database: sqlite:///path or postgresql+psycopg://…"),
+    Setting("encoder.model", "", "Folder or hub name of a sentence-transformers model; empty: the packaged one."),
+    Setting(
+        "encoder.precision",
+        "float32",
+        "Number format of the encoder: float32, or int8 (a third faster, a quarter of the memory).",
+        lambda value: value in ("float32", "int8"),
+        "float32 or int8",
+    ),
+    Setting("encoder.threads", 2, "Processor threads the encoder may use.", _positive, "greater than 0"),
+    Setting("encoder.cache_size", 4096, "Texts whose vectors are remembered.", _positive, "greater than 0"),
+    Setting("knowledge.folder", "knowledge_base", "Folder with public/ and internal/ articles."),
+    Setting(
+        "knowledge.languages",
+        LANGUAGES,
+        "Languages of the bot, the first is the fallback.",
+        lambda value: bool(value) and set(value) <= set(LANGUAGES),
+        f"a list out of {', '.join(LANGUAGES)}",
+    ),
+    Setting(
+        "answering.answer_precision",
+        0.9,
+        "Share of answers that must be right; a higher share answers less often.",
+        _share,
+        "between 0 and 1",
+    ),
+    Setting(
+        "answering.clarify_coverage",
+        0.8,
+        "Least probability that the right article is among the choices of a 'did you mean'.",
+        _share,
+        "between 0 and 1",
+    ),
+    Setting("dialogue.rasa_port", 5005, "Loopback port of Rasa.", _port, "a port from 0 to 65535"),
+    Setting(
+        "dialogue.deadline",
+        10.0,
+        "Seconds a turn may take before a person takes over.",
+        _positive,
+        "greater than 0",
+    ),
+    Setting(
+        "dialogue.segment_turns",
+        8,
+        "Turns after which Rasa's sender id is rotated.",
+        _positive,
+        "greater than 0",
+    ),
+    Setting("conversation.max_length", 4000, "Longest message, in characters.", _positive, "greater than 0"),
+    Setting(
+        "conversation.max_waiting",
+        500,
+        "Messages that may wait for the bot before new ones get 503.",
+        _positive,
+        "greater than 0",
+    ),
+    Setting("conversation.concurrency", 8, "Conversations answered at the same time.", _positive, "greater than 0"),
+)
+
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+def _parse(setting: Setting, raw: object, source: str) -> Value:
+    """Read one raw value as the type of the setting's default."""
+    kind = type(setting.default)
+    problem = SettingsError(
+        f"Setting '{setting.name}' has value {raw!r} in {source}. It must be "
+        f"{setting.rule or 'of type ' + kind.__name__}.",
+        f"Correct it there; the default is {setting.default!r}.",
+    )
+    value: Value
+    try:
+        if kind is bool:
+            words = {"true": True, "1": True, "false": False, "0": False}
+            value = raw if isinstance(raw, bool) else words[str(raw).lower()]
+        elif kind is tuple:
+            items = raw.split(",") if isinstance(raw, str) else raw
+            if not isinstance(items, list):
+                raise problem
+            value = tuple(str(item).strip() for item in items)
+        elif kind is str:
+            if not isinstance(raw, str):
+                raise problem
+            value = raw
+        elif isinstance(raw, bool):
+            raise problem
+        elif kind is float:
+            value = float(str(raw))
+        else:
+            value = int(str(raw))
+    except (KeyError, TypeError, ValueError) as error:
+        raise problem from error
+    if not setting.check(value):
+        raise problem
+    return value
+
+
+class Settings:
+    """The values in force. `settings["server.port"]`; a name that is not in the table is an error."""
+
+    def __init__(self, values: Mapping[str, Value], root: Path) -> None:
+        self.root = root
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in _BY_NAME:
+            raise SettingsError(f"There is no setting '{name}'.")
+        return self._values[name]
+
+    def replace(self, **changes: Value) -> Settings:
+        """A copy with other values; dots in names are written as two underscores."""
+        values = dict(self._values)
+        for key, value in changes.items():
+            name = key.replace("__", ".")
+            if name not in _BY_NAME:
+                raise SettingsError(f"There is no setting '{name}'.")
+            values[name] = value
+        return Settings(values, self.root)
+
+    def path(self, *parts: str) -> Path:
+        """A path below the project's root."""
+        return self.root.joinpath(*parts)
+
+    @property
+    def models(self) -> Path:
+        """Where built things stand."""
+        return self.root / "models"
+
+    @property
+    def knowledge_folder(self) -> Path:
+        """Where the articles stand."""
+        folder = Path(self["knowledge.folder"])
+        return folder if folder.is_absolute() else self.root / folder
+
+
+def load_settings(root: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read `refill.toml` below root (default: the environment's REFILL_ROOT, else the project) and the environment.
+
+    Raises:
+        SettingsError: The file is not TOML, or a value or name in it is not valid.
+    """
+    environ = os.environ if environ is None else environ
+    if root is None:
+        root = Path(environ.get("REFILL_ROOT") or Path(__file__).resolve().parent.parent)
+    file = root / "refill.toml"
+    tables: dict[str, Any] = {}
+    if file.exists():
+        try:
+            tables = tomllib.loads(file.read_text("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{file.name} is not valid TOML: {error}.", "Correct the line named.") from error
+    written: dict[str, object] = {}
+    for section, table in tables.items():
+        if not isinstance(table, dict):
+            raise SettingsError(f"'{section}' in {file.name} must stand in a section, as in [server].")
+        written.update({f"{section}.{key}": value for key, value in table.items()})
+    unknown = sorted(set(written) - set(_BY_NAME))
+    if unknown:
+        raise SettingsError(
+            f"{file.name} has unknown settings: {', '.join(unknown)}.",
+            "docs/settings.md lists all; `refill settings` prints them.",
+        )
+    values: dict[str, Value] = {}
+    for setting in SETTINGS:
+        if setting.variable in environ:
+            values[setting.name] = _parse(setting, environ[setting.variable], setting.variable)
+        elif setting.name in written:
+            values[setting.name] = _parse(setting, written[setting.name], file.name)
+        else:
+            values[setting.name] = setting.default
+    return Settings(values, root)
