@@ -19,8 +19,10 @@ class ActionSaveContact(TurnAction):
         return "action_save_contact"
 
     def act(self, dispatcher: CollectingDispatcher, tracker: Tracker, context: TurnContext) -> list[dict[str, Any]]:
-        """Ask for them to be stored and thank."""
+        """Ask for them to be stored and thank; details that are known already need neither."""
         name, email, time = (str(tracker.get_slot(f"contact_{part}") or "") for part in ("name", "email", "time"))
-        request(dispatcher, SaveContact(contact=Contact(name=name, email=email, time=time)))
-        say(dispatcher, "utter_contact_saved", contact_name=name, contact_email=email)
+        contact = Contact(name=name, email=email, time=time)
+        if contact != context.contact:
+            request(dispatcher, SaveContact(contact=contact))
+            say(dispatcher, "utter_contact_saved", contact_name=name, contact_email=email)
         return []

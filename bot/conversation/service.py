@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from bot.conversation.delivery import Delivery
 from bot.conversation.store import ConversationStore, Outcome, Snapshot, StoredMessage
 from bot.dialogue.replies import Replies
-from bot.dialogue.turn import Escalate, Offer, TurnContext, TurnResult
+from bot.dialogue.turn import Contact, Escalate, Offer, TurnContext, TurnResult
 from bot.errors import DialogueError, InvalidInput, Overloaded
 from bot.language import detect
 from bot.settings import LANGUAGES
@@ -173,7 +173,9 @@ class ConversationService:
     async def _turn(self, message: StoredMessage, snapshot: Snapshot) -> Outcome:
         """Ask whoever answers; a dialogue that fails means a person."""
         payload = message.content.get("payload")
-        language = snapshot.language if payload else detect(message.text, snapshot.language)
+        # A name or a time is no sign of a language.
+        keep = payload or (snapshot.last_bot and _asks_for_detail(snapshot.last_bot.content.get("choices", [])))
+        language = snapshot.language if keep else detect(message.text, snapshot.language)
         if snapshot.owner.startswith("agent:"):
             return Outcome((), language=language)
         context = await self._context(message, snapshot, language)
@@ -188,7 +190,7 @@ class ConversationService:
             # Whatever went wrong, the customer must not be left without an answer.
             logger.exception("Turn %s of conversation %s failed", message.number, snapshot.id)
             return self._unavailable(snapshot, language)
-        asking = any(choice.payload == _CANCEL_FORM for reply in result.replies for choice in reply.choices)
+        asking = any(_asks_for_detail([c.model_dump() for c in reply.choices]) for reply in result.replies)
         rotate = snapshot.segment_turns + 1 >= self._segment_turns and not asking
         return Outcome(result.replies, result.effects, language, rotate)
 
@@ -219,11 +221,19 @@ class ConversationService:
             offered_queue=offered_queue,
             article_id=article_id,
             case=snapshot.case,
+            contact=Contact.model_validate(snapshot.contact) if snapshot.contact else None,
         )
+
+
+def _asks_for_detail(choices: list[dict[str, str]]) -> bool:
+    """Whether a message with these choices is a question of the contact form: only those can be skipped."""
+    return any(choice["payload"] == _CANCEL_FORM for choice in choices)
 
 
 def _offer(content: dict[str, Any]) -> Offer:
     """What a bot's message asked, for a "yes" or "no" that follows."""
     if any(choice["payload"] == _ASK_PERSON for choice in content.get("choices", [])):
         return "person"
+    if content.get("decision") == "clarify":
+        return "choice"
     return "answer" if content.get("decision") == "answer" else "none"

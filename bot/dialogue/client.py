@@ -104,6 +104,8 @@ def read_messages(messages: Any) -> TurnResult:
             if text := message.get("text"):
                 buttons = message.get("buttons") or []
                 choices = [Choice(label=button["title"], payload=button["payload"]) for button in buttons]
+                # Rasa puts an action's buttons behind the response's own; the articles to choose from come first.
+                choices.sort(key=lambda choice: not choice.payload.startswith("/choose_article"))
                 replies.append(Reply(text=text, choices=choices))
     except (AttributeError, KeyError, TypeError, ValidationError) as error:
         raise DialogueError(f"Rasa's answer is not in a known form: {error}.") from error

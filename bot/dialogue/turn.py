@@ -15,7 +15,7 @@ from bot.knowledge.article import Audience
 
 Queue = Literal["support", "success", "account_management"]
 Reason = Literal["asked_for", "low_confidence", "bot_unavailable"]
-Offer = Literal["none", "answer", "person"]
+Offer = Literal["none", "answer", "choice", "person"]
 
 
 class Case(BaseModel):
@@ -42,10 +42,12 @@ class TurnContext(BaseModel):
         language: Of the conversation.
         audience: What the person may see.
         misses: Questions in a row, before this one, that got no answer.
-        offer: What the bot's last message asked: whether an answer helped, whether a person is wanted.
+        offer: What the bot's last message asked: whether an answer helped, which choice was meant, whether a person
+            is wanted.
         offered_queue: The queue that offer meant.
         article_id: Of the article chosen with a button.
         case: The latest escalation, if there is one.
+        contact: How to reach the customer, if that is known.
     """
 
     text: str = ""
@@ -56,6 +58,7 @@ class TurnContext(BaseModel):
     offered_queue: Queue = "support"
     article_id: str | None = None
     case: Case | None = None
+    contact: Contact | None = None
 
 
 class Escalate(BaseModel):

@@ -9,13 +9,14 @@ EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z
 NAME_LENGTH = 80
 TIME_LENGTH = 120
 
-# Said in the middle of the form, these are not an answer to it. The first always step in; the others when it is
-# plain that a question was asked: many a name or a time looks like one to the classifier.
+# Said in the middle of the form, these are never an answer to it.
 _ALWAYS = frozenset({"request_human", "stop", "deny", "choose_article", "case_status", "ask_if_bot"})
+# These are, unless it is plain that a question was asked: many a name or a time looks like one to the classifier.
 _QUESTIONS = frozenset({"product_question", "report_problem", "billing", "out_of_scope"})
 _SURE = 0.7
 _VERY_SURE = 0.9
 _LONG_NAME = 5
+_LONG_NAME_UNSPACED = 16
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,14 @@ def read_detail(kind: str, text: str, intent: str, confidence: float) -> Detail:
 def _interrupts(kind: str, text: str, intent: str, confidence: float) -> bool:
     if intent in _ALWAYS and confidence >= _SURE:
         return True
-    if intent not in _QUESTIONS:
-        return False
-    asks = text.endswith(("?", "？")) or (kind == "name" and len(text.split()) >= _LONG_NAME)
-    return confidence >= (_SURE if asks else _VERY_SURE)
+    if text.endswith(("?", "？")):
+        return True
+    if kind == "name" and _is_sentence(text) and intent != "nlu_fallback":
+        return True
+    return intent in _QUESTIONS and confidence >= _VERY_SURE
+
+
+def _is_sentence(text: str) -> bool:
+    """Longer than names are, in words, or in characters where words are not spaced."""
+    spaced = all(character < "\u0e00" for character in text)
+    return len(text.split()) >= _LONG_NAME if spaced else len(text) >= _LONG_NAME_UNSPACED

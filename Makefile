@@ -1,0 +1,37 @@
+# The commands of the project; each sets up what it needs and skips what is there. See docs/commands.md.
+PYTHON ?= python3
+REFILL := .venv/bin/refill
+PY := .venv/bin/python
+export REFILL_GOAL = $(firstword $(MAKECMDGOALS) run)
+
+.PHONY: run setup test quick lint clean dev
+
+run: ## set up if needed, start the bot, print its address (Ctrl-C stops it)
+	@$(PYTHON) bot/bootstrap.py
+	@$(REFILL) serve
+
+setup: ## both runtimes, encoder, index, Rasa model, database
+	@$(PYTHON) bot/bootstrap.py
+	@$(REFILL) setup
+
+dev:
+	@$(PYTHON) bot/bootstrap.py --dev
+
+test: dev ## lint, types and every test
+	@$(PY) tests/needs.py
+	@$(REFILL) setup
+	@$(MAKE) --no-print-directory lint
+	@$(PY) -m pytest
+
+quick: dev ## lint, types and the tests that take no heavy part
+	@$(MAKE) --no-print-directory lint
+	@$(PY) -m pytest -m "not slow and not encoder and not rasa and not browser"
+
+lint:
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+
+clean: ## remove both runtimes, everything built and every cache; the database in var/ stays
+	rm -rf .venv .venv-rasa models/encoder models/index models/rasa .rasa .mypy_cache .ruff_cache .pytest_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

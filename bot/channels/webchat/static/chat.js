@@ -1,0 +1,137 @@
+/** The chat panel: opening and closing, the composer, and what stands around the conversation. */
+
+import { Conversation } from "./conversation.js";
+import { View, fill } from "./view.js";
+
+const MOST = 4000;
+const WARN = 3600;
+const OPEN = "refill.open";
+
+const { language } = document.documentElement.dataset;
+const words = (await (await fetch(`/static/locales/${language}.json`)).json()).chat;
+const chat = document.querySelector("[data-chat]");
+const part = (name) => chat.querySelector(`[data-${name}]`);
+const [launcher, panel, scroller, text, confirmation] = ["launcher", "panel", "scroller", "text", "confirm"].map(part);
+const whole = window.matchMedia("(max-width: 480px), (max-height: 480px)");
+const conversation = new Conversation(language);
+const view = new View(part("log"), words, conversation);
+
+let opener = launcher;
+let stuckAt = 0; // Where the chat scrolled to by itself; above it the visitor reads on their own.
+let seen = null; // Number of the last message seen; null until those of the past are loaded.
+
+function toggle(open, focus = true) {
+  panel.hidden = !open;
+  launcher.hidden = open;
+  launcher.setAttribute("aria-expanded", String(open));
+  fit();
+  try {
+    sessionStorage.setItem(OPEN, open ? "yes" : "");
+  } catch {
+    // Without storage the panel is closed after a reload.
+  }
+  draw();
+  if (open) scrollTo(scroller.scrollHeight);
+  if (focus) (open ? text : opener.hidden ? launcher : opener).focus();
+}
+
+/** A panel that fills the screen keeps the page behind it out of reach. */
+function fit() {
+  document.getElementById("page").inert = whole.matches && !panel.hidden;
+}
+
+function scrollTo(top) {
+  scroller.scrollTop = top;
+  stuckAt = scroller.scrollTop;
+}
+
+function draw() {
+  const { list, outbox, typing, connected, escalation, loaded } = conversation;
+  const following = scroller.scrollTop >= stuckAt - 8;
+  const first = view.draw();
+  part("welcome").hidden = !loaded || list.length + outbox.length > 0;
+  part("typing").hidden = !typing;
+  part("restart").hidden = !list.length && !outbox.length;
+  part("case").hidden = !escalation?.open;
+  if (escalation?.open) part("case").textContent = fill(words.case, escalation);
+  const trouble = navigator.onLine ? (connected ? "" : words.reconnecting) : words.offline;
+  part("connection").hidden = !trouble;
+  part("connection").textContent = trouble;
+  const mine = first?.classList.contains("customer");
+  if (mine || typing) following || mine ? scrollTo(scroller.scrollHeight) : null;
+  else if (first && following) scrollTo(Math.min(scroller.scrollHeight, first.offsetTop - 12));
+  count(list);
+}
+
+/** Messages that came while the panel was closed. */
+function count(list) {
+  if (!conversation.loaded) return;
+  const last = list.at(-1)?.number ?? 0;
+  if (seen === null || !panel.hidden || last < seen) seen = last;
+  const unread = list.filter((message) => message.number > seen && message.author !== "customer").length;
+  const told = unread ? fill(words.unread, { count: unread }) : "";
+  part("badge").hidden = !unread;
+  part("badge").textContent = unread || "";
+  launcher.setAttribute("aria-label", unread ? `${words.open}, ${told}` : words.open);
+  if (part("unread").textContent !== told) part("unread").textContent = told;
+}
+
+function measure() {
+  text.style.height = "auto";
+  text.style.height = `${text.scrollHeight + 2}px`;
+  const length = [...text.value.trim()].length;
+  const over = length - MOST;
+  const told = over > 0 ? fill(words.too_long, { count: over }) : fill(words.counter, { count: length, most: MOST });
+  part("counter").textContent = length > WARN ? told : "";
+  part("counter").classList.toggle("over", over > 0);
+  part("send").disabled = !length || over > 0;
+}
+
+function submit(event) {
+  event.preventDefault();
+  measure();
+  if (part("send").disabled) return;
+  conversation.send(text.value.trim());
+  text.value = "";
+  measure();
+  text.focus();
+}
+
+launcher.addEventListener("click", () => toggle(true, ((opener = launcher), true)));
+part("close").addEventListener("click", () => toggle(false));
+part("composer").addEventListener("submit", submit);
+text.addEventListener("input", measure);
+text.addEventListener("keydown", (event) => {
+  // Enter that ends the input of a Chinese word (229 in Safari) sends nothing.
+  if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229) submit(event);
+});
+panel.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !event.isComposing && !confirmation.open) toggle(false);
+});
+part("person").addEventListener("click", () => conversation.send(words.person));
+chat.querySelectorAll("[data-example]").forEach((button) => {
+  button.addEventListener("click", () => (conversation.send(button.textContent), text.focus()));
+});
+part("restart").addEventListener("click", () => {
+  confirmation.returnValue = "no";
+  confirmation.showModal();
+});
+confirmation.addEventListener("close", () => {
+  if (confirmation.returnValue === "yes") conversation.forget();
+  text.focus();
+});
+document.querySelectorAll("[data-open-chat]").forEach((button) => {
+  button.addEventListener("click", () => toggle(true, ((opener = button), true)));
+});
+document.querySelectorAll("[data-needs-chat]").forEach((shown) => (shown.hidden = false));
+conversation.addEventListener("change", draw);
+whole.addEventListener("change", fit);
+
+let open = false;
+try {
+  open = sessionStorage.getItem(OPEN) === "yes";
+} catch {
+  // As above.
+}
+toggle(open, false);
+measure();

@@ -1,0 +1,144 @@
+/** The HTTP API of the chat: what is sent, and what arrives by stream or, where streams do not get through, by polling. */
+
+const BASE = "/api/v1/conversations";
+const REQUEST_MS = 20_000;
+const QUIET_MS = 40_000; // The server says something every 15 s.
+const FIRST_BYTE_MS = 8_000; // A proxy that holds a stream back delivers nothing at all.
+const HIDDEN_MS = 15_000;
+const PAGE = 200;
+
+/** An answer of the server that says no. */
+export class ApiError extends Error {
+  constructor(status, { message = "", remedy = "" } = {}) {
+    super(`${message} ${remedy}`.trim());
+    this.status = status;
+  }
+}
+
+async function request(path, { session, body, signal, patience = REQUEST_MS } = {}) {
+  const headers = { accept: "application/json" };
+  if (session) headers.authorization = `Bearer ${session.token}`;
+  if (body) headers["content-type"] = "application/json";
+  const control = new AbortController();
+  const stop = () => control.abort();
+  const timer = setTimeout(stop, patience);
+  signal?.addEventListener("abort", stop);
+  try {
+    const options = { method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body), cache: "no-store" };
+    const response = await fetch(BASE + path, { ...options, signal: control.signal });
+    if (response.ok) return await response.json();
+    const told = await response.json().catch(() => ({}));
+    throw new ApiError(response.status, told.error);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", stop);
+  }
+}
+
+export const create = (language) => request("", { body: { language } });
+export const post = (session, message) => request(`/${session.id}/messages`, { session, body: message });
+export const read = (session) => request(`/${session.id}`, { session });
+
+/** Take all messages after the last one known; with wait, stay up to so many seconds for the first. */
+async function drain(session, last, handlers, signal, wait) {
+  for (let full = true; full; wait = 0) {
+    const path = `/${session.id}/messages?after=${last()}&wait=${wait}`;
+    const { messages, typing } = await request(path, { session, signal, patience: REQUEST_MS + wait * 1000 });
+    handlers.messages(messages);
+    handlers.typing(typing);
+    full = messages.length === PAGE;
+  }
+}
+
+function take(block, handlers) {
+  const fields = { data: "" };
+  for (const line of block.split("\n")) {
+    const colon = line.indexOf(": ");
+    if (colon > 0) fields[line.slice(0, colon)] = line.slice(colon + 2);
+  }
+  if (fields.event === "message") handlers.messages([JSON.parse(fields.data)]);
+  if (fields.event === "typing") handlers.typing(fields.data === "true");
+}
+
+/** Read server-sent events until they end or the page is hidden. Returns whether anything came. */
+async function stream(session, last, handlers, signal) {
+  const control = new AbortController();
+  const stop = () => control.abort();
+  const hide = () => document.hidden && stop();
+  signal.addEventListener("abort", stop);
+  document.addEventListener("visibilitychange", hide);
+  let timer = setTimeout(stop, FIRST_BYTE_MS);
+  let came = false;
+  try {
+    const response = await fetch(`${BASE}/${session.id}/events?after=${last()}`, {
+      headers: { accept: "text/event-stream", authorization: `Bearer ${session.token}` },
+      cache: "no-store",
+      signal: control.signal,
+    });
+    if (!response.ok) throw new ApiError(response.status);
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (let rest = ""; ; ) {
+      const { value, done } = await reader.read();
+      if (done) break;
+      came = true;
+      clearTimeout(timer);
+      timer = setTimeout(stop, QUIET_MS);
+      const blocks = (rest + value).split("\n\n");
+      rest = blocks.pop();
+      for (const block of blocks) take(block, handlers);
+    }
+  } catch (error) {
+    if (error.status === 404) throw error;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", stop);
+    document.removeEventListener("visibilitychange", hide);
+  }
+  return came || document.hidden;
+}
+
+/** Wait, but no longer than until the network or the visitor is back. */
+function pause(milliseconds, signal) {
+  return new Promise((resolve) => {
+    const done = new AbortController();
+    const end = () => (clearTimeout(timer), done.abort(), resolve());
+    const timer = setTimeout(end, milliseconds);
+    window.addEventListener("online", end, { signal: done.signal });
+    document.addEventListener("visibilitychange", () => document.hidden || end(), { signal: done.signal });
+    signal.addEventListener("abort", end, { signal: done.signal });
+  });
+}
+
+/**
+ * Follow a conversation until the signal aborts.
+ *
+ * A visible page reads a stream; after two streams that brought nothing it polls. A hidden page asks now and then, so
+ * that many tabs do not use up the browser's connections.
+ *
+ * @param last gives the number of the last message received
+ * @param handlers messages(list), typing(flag), connected(flag), gone()
+ */
+export async function follow(session, last, handlers, signal) {
+  let delay = 1000;
+  let dumb = 0;
+  while (!signal.aborted) {
+    try {
+      const polling = dumb >= 2 && !document.hidden;
+      await drain(session, last, handlers, signal, polling ? 25 : 0);
+      handlers.connected(true);
+      delay = 1000;
+      if (document.hidden) await pause(HIDDEN_MS, signal);
+      else if (!polling) {
+        dumb = (await stream(session, last, handlers, signal)) ? 0 : dumb + 1;
+        if (!signal.aborted) await pause(500, signal);
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error.status === 404) return handlers.gone();
+      dumb = 0;
+      handlers.connected(false);
+      await pause(delay * (0.75 + Math.random() / 2), signal);
+      delay = Math.min(delay * 2, 30_000);
+    }
+  }
+}

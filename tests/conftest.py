@@ -1,0 +1,138 @@
+"""What several test folders share: the settings, the real encoder, the running product, a real browser.
+
+The heavy parts are made once per session, and only when a test asks for them. A part that is missing fails the test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bot.settings import Settings, load_settings
+from tests.needs import browser
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+    from bot.encoder.encoder import Encoder
+    from bot.knowledge.answer import Answerer
+    from bot.serve import Running
+
+
+@pytest.fixture(scope="session")
+def settings() -> Settings:
+    """The project's settings, whatever the environment of the tests says."""
+    return load_settings(environ={})
+
+
+@pytest.fixture(scope="session")
+def encoder(settings: Settings) -> Encoder:
+    """The real encoder."""
+    from bot.encoder.encoder import load_encoder
+
+    return load_encoder(settings)
+
+
+@pytest.fixture(scope="session")
+def answerer(settings: Settings, encoder: Encoder) -> Answerer:
+    """Answers from the shipped knowledge base."""
+    from bot.knowledge import build
+
+    return build.answerer(settings, build.ensure_index(settings, encoder).index, encoder)
+
+
+@dataclass
+class Product:
+    """The whole product, running: the real Rasa process, encoder, database and servers.
+
+    Attributes:
+        url: Of the public server.
+        running: The parts.
+        settings: In force.
+        loop: They run in, on a thread of its own.
+    """
+
+    url: str
+    running: Running
+    settings: Settings
+    loop: asyncio.AbstractEventLoop
+
+    def call(self, coroutine: Any) -> Any:
+        """Run a coroutine among the product's parts and wait for it."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(120)
+
+
+def start_product(settings: Settings, encoder: Encoder, answerer: Answerer, database: Path) -> Iterator[Product]:
+    """Run the product on free ports with a database of its own, until the generator is closed."""
+    from bot.serve import running
+
+    own = settings.replace(
+        server__port=0, server__internal_port=0, dialogue__rasa_port=0, storage__url=f"sqlite:///{database}"
+    )
+    started: Future[Product] = Future()
+    finish: Future[asyncio.Event] = Future()
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        finish.set_result(stop)
+        try:
+            async with running(own, encoder, answerer) as parts:
+                started.set_result(Product(parts.url, parts, own, asyncio.get_running_loop()))
+                await stop.wait()
+        except BaseException as error:
+            if not started.done():
+                started.set_exception(error)
+            raise
+
+    thread = threading.Thread(target=asyncio.run, args=(run(),), name="product")
+    thread.start()
+    product = started.result(180)
+    try:
+        yield product
+    finally:
+        product.loop.call_soon_threadsafe(finish.result().set)
+        thread.join(60)
+        assert not thread.is_alive(), "the product did not stop within 60 s"
+
+
+@pytest.fixture(scope="session")
+def product(
+    settings: Settings, encoder: Encoder, answerer: Answerer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Product]:
+    """The whole product, shared by tests that leave it as it is."""
+    yield from start_product(settings, encoder, answerer, tmp_path_factory.mktemp("product") / "refill.db")
+
+
+@pytest.fixture
+def own_product(settings: Settings, encoder: Encoder, answerer: Answerer, tmp_path: Path) -> Iterator[Product]:
+    """A product of the test's own, to be broken."""
+    yield from start_product(settings, encoder, answerer, tmp_path / "refill.db")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A real browser."""
+    from playwright.sync_api import sync_playwright
+
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-component-update"]
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=browser(), args=[*arguments, "--disable-background-networking", "--disable-sync"]
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A page of a fresh profile, desktop size, English."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
+    yield context.new_page()
+    context.close()
