@@ -10,12 +10,14 @@ from typing import Any
 from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.base import CASE_NUMBER, TurnAction, intent_of, request, say
-from bot.dialogue.turn import Answered, Escalate, TurnContext
+from actions.base import TurnAction, hand_off, intent_of, probability_of, request, say
+from bot.dialogue.turn import Answered, TurnContext
 from bot.knowledge.answer import Answer, Answerer
 
 # After that many questions in a row without an answer, a person gets the conversation.
 MISSES_BEFORE_HAND_OFF = 2
+# Where no article answers, a hint of a wish for a person is enough to follow it.
+MAY_WANT_PERSON = 0.3
 # Intents whose own rule goes on after the answer; without one they say nothing here.
 _GO_ON = {"leaving", "wants_more", "onboarding_help"}
 
@@ -42,7 +44,10 @@ class ActionAnswer(TurnAction):
         context = TurnContext.model_validate(metadata.get("turn") or {})
         answer = await asyncio.to_thread(self._decide, context)
         intent, _ = intent_of(tracker)
-        self._utter(dispatcher, context, answer, intent)
+        if answer.decision != "answer" and probability_of(tracker, "request_human") >= MAY_WANT_PERSON:
+            hand_off(dispatcher, context, "asked_for")
+        else:
+            self._utter(dispatcher, context, answer, intent)
         return []
 
     def _decide(self, context: TurnContext) -> Answer:
@@ -58,6 +63,10 @@ class ActionAnswer(TurnAction):
             return
         if answer.decision == "answer" and answer.language != context.language:
             say(dispatcher, "utter_other_language")
+        if answer.decision == "hand_off" and intent == "out_of_scope":
+            # Not a question we failed to answer: it does not count towards a hand-off.
+            say(dispatcher, "utter_out_of_scope")
+            return
         request(dispatcher, Answered.model_validate(answer.to_json()))
         if answer.decision == "clarify":
             buttons = [
@@ -66,17 +75,12 @@ class ActionAnswer(TurnAction):
             ]
             say(dispatcher, "utter_clarify", buttons=buttons)
         elif answer.decision == "hand_off":
-            self._hand_off(dispatcher, context, intent)
+            self._no_answer(dispatcher, context)
 
-    def _hand_off(self, dispatcher: CollectingDispatcher, context: TurnContext, intent: str) -> None:
+    def _no_answer(self, dispatcher: CollectingDispatcher, context: TurnContext) -> None:
         if not any(character.isalnum() for character in context.text):
             say(dispatcher, "utter_empty_question")
-        elif intent == "out_of_scope":
-            say(dispatcher, "utter_out_of_scope")
         elif context.misses + 1 < MISSES_BEFORE_HAND_OFF:
             say(dispatcher, "utter_no_answer")
-        elif context.case and context.case.open:
-            say(dispatcher, "utter_already_handed_off", case_number=context.case.number)
         else:
-            request(dispatcher, Escalate(queue=context.offered_queue, reason="low_confidence"))
-            say(dispatcher, "utter_handed_off", case_number=CASE_NUMBER)
+            hand_off(dispatcher, context, "low_confidence")

@@ -7,7 +7,7 @@ from typing import Any
 from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
-from bot.dialogue.turn import Effect, TurnContext
+from bot.dialogue.turn import Effect, Escalate, Reason, TurnContext
 
 # Stands in a reply until the escalation is stored and has its number.
 CASE_NUMBER = "{case_number}"
@@ -39,7 +39,22 @@ def say(dispatcher: CollectingDispatcher, response: str, **values: Any) -> None:
     dispatcher.utter_message(response=response, **values)
 
 
+def hand_off(dispatcher: CollectingDispatcher, context: TurnContext, reason: Reason) -> None:
+    """Escalate and say so; where people have the conversation already, say only that."""
+    if context.case and context.case.open:
+        say(dispatcher, "utter_already_handed_off", case_number=context.case.number)
+    else:
+        request(dispatcher, Escalate(queue=context.offered_queue, reason=reason))
+        say(dispatcher, "utter_handed_off", case_number=CASE_NUMBER)
+
+
 def intent_of(tracker: Tracker) -> tuple[str, float]:
     """Name and confidence of the latest message's intent."""
     intent = tracker.latest_message.get("intent") or {}
     return str(intent.get("name") or ""), float(intent.get("confidence") or 0.0)
+
+
+def probability_of(tracker: Tracker, intent: str) -> float:
+    """What the classifier gave an intent for the latest message, whatever it chose in the end."""
+    ranking = tracker.latest_message.get("intent_ranking") or []
+    return max((float(entry["confidence"]) for entry in ranking if entry["name"] == intent), default=0.0)

@@ -7,8 +7,8 @@ from typing import Any
 from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.base import CASE_NUMBER, TurnAction, request, say
-from bot.dialogue.turn import Answered, Escalate, TurnContext
+from actions.base import TurnAction, hand_off, request, say
+from bot.dialogue.turn import Answered, TurnContext
 
 
 class ActionDidNotHelp(TurnAction):
@@ -32,9 +32,6 @@ class ActionDidNotHelp(TurnAction):
         request(dispatcher, miss)
         if context.misses == 0:
             say(dispatcher, "utter_not_helped")
-        elif context.case and context.case.open:
-            say(dispatcher, "utter_already_handed_off", case_number=context.case.number)
         else:
-            request(dispatcher, Escalate(queue=context.offered_queue, reason="low_confidence"))
-            say(dispatcher, "utter_handed_off", case_number=CASE_NUMBER)
+            hand_off(dispatcher, context, "low_confidence")
         return []

@@ -7,8 +7,8 @@ from typing import Any
 from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.base import CASE_NUMBER, TurnAction, request, say
-from bot.dialogue.turn import Escalate, TurnContext
+from actions.base import TurnAction, hand_off
+from bot.dialogue.turn import TurnContext
 
 
 class ActionHandOff(TurnAction):
@@ -20,9 +20,5 @@ class ActionHandOff(TurnAction):
 
     def act(self, dispatcher: CollectingDispatcher, tracker: Tracker, context: TurnContext) -> list[dict[str, Any]]:
         """Escalate, or say that it has been done."""
-        if context.case and context.case.open:
-            say(dispatcher, "utter_already_handed_off", case_number=context.case.number)
-        else:
-            request(dispatcher, Escalate(queue=context.offered_queue, reason="asked_for"))
-            say(dispatcher, "utter_handed_off", case_number=CASE_NUMBER)
+        hand_off(dispatcher, context, "asked_for")
         return []

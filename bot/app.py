@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from fastapi import FastAPI, Request, Response
@@ -22,7 +22,7 @@ import bot
 from bot.channels.webchat import api, pages
 from bot.channels.webchat.state import WebchatState
 from bot.encoder.encoder import Encoder
-from bot.errors import Overloaded, RefillError
+from bot.errors import ErrorBody, ErrorDetail, Overloaded, RefillError
 
 logger = logging.getLogger(__name__)
 
@@ -37,20 +37,6 @@ _HEADERS = [
         b"default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'self'",
     ),
 ]
-
-
-class ErrorDetail(BaseModel):
-    """What went wrong and what to do."""
-
-    code: str
-    message: str
-    remedy: str
-
-
-class ErrorBody(BaseModel):
-    """The one shape of every error."""
-
-    error: ErrorDetail
 
 
 class PublicEdge:
@@ -118,7 +104,7 @@ def add_error_handlers(app: FastAPI) -> None:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"] if part != "body")
         message = f"{place}: {first['msg']}" if place else str(first["msg"])
-        return _error_response(422, "invalid_input", message, "See /docs for what is expected.")
+        return _error_response(422, "invalid_input", message, "See /openapi.json for what is expected.")
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
@@ -148,24 +134,19 @@ def create_app(webchat: WebchatState, rasa_ready: Callable[[], bool]) -> FastAPI
         webchat: Services of the web chat.
         rasa_ready: Whether Rasa answers at the moment.
     """
-    error = {"model": ErrorBody}
     app = FastAPI(
         title="Refill",
         version=bot.__version__,
         description="Conversations with the support bot. Errors have one shape: `error.code`, `.message`, `.remedy`.",
-        responses={422: {**error, "description": "What was sent breaks a rule."}},
+        responses={422: {"model": ErrorBody, "description": "What was sent breaks a rule."}},
+        # Their pages load scripts from elsewhere, which our own policy forbids; /openapi.json is there.
+        docs_url=None,
         redoc_url=None,
     )
     app.state.webchat = webchat
     app.add_middleware(PublicEdge)
     add_error_handlers(app)
-    refused: dict[int | str, dict[str, Any]] = {
-        404: {**error, "description": "No such conversation, or not yours."},
-        409: {**error, "description": "The id was used for another message."},
-        413: {**error, "description": "The request is too large."},
-        503: {**error, "description": "Overloaded; `Retry-After` says when to try again."},
-    }
-    app.include_router(api.router, responses=refused)
+    app.include_router(api.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
 

@@ -151,7 +151,15 @@ def ensure_runtime(name: str, python: str, steps: Sequence[tuple[str, Sequence[s
     if not version_of(str(interpreter)):
         shutil.rmtree(folder, ignore_errors=True)
         run(f"Making {name}", [python, "-m", "venv", folder])
-    pip: list[str | Path] = [interpreter, "-m", "pip", "--disable-pip-version-check", "install", "--progress-bar", "off"]
+    pip: list[str | Path] = [
+        interpreter,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "install",
+        "--progress-bar",
+        "off",
+    ]
     for title, arguments in steps:
         run(title, [*pip, *arguments])
     stamp.write_text(wanted, "utf-8")

@@ -80,7 +80,11 @@ def _version(text: str) -> tuple[int, ...]:
 def _packages(settings: Settings) -> str:
     wrong = []
     wanted = 0
-    for line in settings.path("requirements", "runtime.txt").read_text("utf-8").splitlines():
+    try:
+        lines = settings.path("requirements", "runtime.txt").read_text("utf-8").splitlines()
+    except OSError as error:
+        raise RefillError(f"requirements/runtime.txt cannot be read: {error.strerror}.", "Restore it.") from error
+    for line in lines:
         name, _, version = line.split("#")[0].strip().partition("==")
         if not name:
             continue

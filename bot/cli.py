@@ -20,6 +20,8 @@ from bot.errors import RefillError
 from bot.settings import LANGUAGES, SETTINGS, Settings, load_settings
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from bot.encoder.encoder import Encoder
     from bot.knowledge.answer import Answerer
     from bot.knowledge.build import Built
@@ -126,7 +128,6 @@ def _prepare(settings: Settings) -> tuple[Encoder, Built]:
     """Everything that is built once, where it is not there yet."""
     from bot.encoder.encoder import encoder_folder, ensure_encoder
     from bot.encoder.materialise import is_built
-    from bot.storage.engine import migrate, open_engine
 
     if not is_built(encoder_folder(settings), settings["encoder.model"], settings["encoder.precision"]):
         with _step("Building the encoder") as show:
@@ -134,9 +135,8 @@ def _prepare(settings: Settings) -> tuple[Encoder, Built]:
     encoder = _load_encoder(settings)
     built = _ensure_index(settings, encoder)
     _ensure_model(settings, encoder)
-    engine = open_engine(settings)
-    migrate(engine)
-    engine.dispose()
+    with _database(settings):
+        pass
     return encoder, built
 
 
@@ -179,7 +179,7 @@ def serve() -> None:
 
     def ready(product: Running) -> None:
         err.print(f"[green]✓[/] Ready after {time.monotonic() - begun:.0f} s")
-        out.print(f"\n  Refill answers at [bold]{product.url}[/]   (API: {product.url}/docs, Ctrl-C stops)\n")
+        out.print(f"\n  Refill answers at [bold]{product.url}[/]   (API: {product.url}/openapi.json, Ctrl-C stops)\n")
 
     report = lambda line: err.print(f"… {_escape(line)}")  # noqa: E731
     asyncio.run(run(settings, encoder, answerer(settings, built.index, encoder), report, ready))
@@ -191,7 +191,7 @@ def index(force: Annotated[bool, typer.Option(help="Build it even if nothing cha
     """Build the index of the knowledge base, if an article, the encoder or the format changed."""
     settings = load_settings()
     built = _ensure_index(settings, _load_encoder(settings), force)
-    state = "built" if built.rebuilt else "is current"
+    state = "was built" if built.rebuilt else "is current"
     broken = f", {len(built.errors)} could not be read" if built.errors else ""
     out.print(f"The index {state}: {built.articles} articles{broken}.")
 
@@ -276,11 +276,8 @@ def cases(
     from sqlalchemy.orm import Session
 
     from bot.handoff.escalation import list_cases, read_case
-    from bot.storage.engine import migrate, open_engine
 
-    engine = open_engine(load_settings())
-    migrate(engine)
-    with Session(engine) as session:
+    with _database(load_settings()) as engine, Session(engine) as session:
         if number is not None:
             _show_case(read_case(session, number), as_json)
             return
@@ -305,6 +302,55 @@ def cases(
         for row in rows:
             table.add_row(*(str(value) for value in row.values()))
         out.print(table)
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[Engine]:
+    """The database, up to date, for as long as the context lasts."""
+    from bot.storage.engine import migrate, open_engine
+
+    engine = open_engine(settings)
+    try:
+        migrate(engine)
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@app.command()
+def reply(
+    number: Annotated[int, typer.Argument(help="Of the case.")],
+    text: Annotated[str, typer.Argument(help="What the customer will read; Markdown.")],
+    agent: Annotated[str, typer.Option(help="Who writes.")] = "operator",
+) -> None:
+    """Answer a customer's case as a person. The bot keeps silent in that conversation until the case is closed."""
+    from sqlalchemy.orm import Session
+
+    from bot.conversation.service import clean_text
+    from bot.conversation.store import ConversationStore
+    from bot.handoff.escalation import read_case
+
+    settings = load_settings()
+    with _database(settings) as engine:
+        with Session(engine) as session:
+            case = read_case(session, number)
+        if case.status != "open":
+            raise RefillError(f"Case {number} is closed.", "The customer has to write again first.")
+        text = clean_text(text, settings["conversation.max_length"])
+        ConversationStore(engine).add_agent_message(case.conversation_id, agent, text)
+    out.print(f"Sent. `refill close {number}` gives the conversation back to the bot.")
+
+
+@app.command()
+def close(number: Annotated[int, typer.Argument(help="Of the case.")]) -> None:
+    """Close a case; the bot answers in that conversation again."""
+    from sqlalchemy.orm import Session
+
+    from bot.handoff import escalation
+
+    with _database(load_settings()) as engine, Session(engine) as session, session.begin():
+        escalation.close(session, number)
+    out.print(f"Case {number} is closed.")
 
 
 def _show_case(case: Any, as_json: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import BaseModel
+
 
 class RefillError(Exception):
     """Base of every error Refill raises on purpose.
@@ -82,3 +84,17 @@ class Overloaded(ConversationError):
 
     code = "overloaded"
     status = 503
+
+
+class ErrorDetail(BaseModel):
+    """What went wrong and what to do."""
+
+    code: str
+    message: str
+    remedy: str
+
+
+class ErrorBody(BaseModel):
+    """The one shape of every error."""
+
+    error: ErrorDetail

@@ -60,7 +60,11 @@ SETTINGS: tuple[Setting, ...] = (
         "a port from 0 to 65535",
     ),
     Setting("server.base_url", "", "Public address, for links to articles; empty: links are relative to the page."),
-    Setting("storage.url", "sqlite:///var/refill.db", "Database: sqlite:///path or postgresql+psycopg://…"),
+    Setting(
+        "storage.url",
+        "sqlite:///var/refill.db",
+        "Database file, as sqlite:///path; a relative path is below the project.",
+    ),
     Setting("encoder.model", "", "Folder or hub name of a sentence-transformers model; empty: the packaged one."),
     Setting(
         "encoder.precision",
@@ -73,13 +77,6 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("encoder.cache_size", 4096, "Texts whose vectors are remembered.", _positive, "greater than 0"),
     Setting("knowledge.folder", "knowledge_base", "Folder with public/ and internal/ articles."),
     Setting(
-        "knowledge.languages",
-        LANGUAGES,
-        "Languages of the bot, the first is the fallback.",
-        lambda value: bool(value) and set(value) <= set(LANGUAGES),
-        f"a list out of {', '.join(LANGUAGES)}",
-    ),
-    Setting(
         "answering.answer_precision",
         0.9,
         "Share of answers that must be right; a higher share answers less often.",
@@ -89,7 +86,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "answering.clarify_coverage",
         0.8,
-        "Least probability that the right article is among the choices of a 'did you mean'.",
+        "Share of the 'did you mean' questions that must have the right article among their choices.",
         _share,
         "between 0 and 1",
     ),

@@ -167,6 +167,22 @@ class ConversationStore:
                     ) from None
                 return _stored(twin), False
 
+    def add_agent_message(self, conversation_id: str, agent: str, text: str) -> StoredMessage:
+        """Store what a person writes to the customer; the person owns the conversation from now on.
+
+        Raises:
+            NotFound: There is no such conversation.
+        """
+        with Session(self._engine, expire_on_commit=False) as session, session.begin():
+            number = self._next_number(session, conversation_id)
+            conversation = session.get_one(Conversation, conversation_id)
+            if conversation.owner != f"agent:{agent}":
+                conversation.owner = f"agent:{agent}"
+                conversation.owner_version += 1
+            message = Message(conversation_id=conversation_id, number=number, author="agent", text=text, content={})
+            session.add(message)
+        return _stored(message)
+
     def _next_number(self, session: Session, conversation_id: str) -> int:
         number: int | None = session.scalar(
             update(Conversation)
@@ -255,12 +271,7 @@ class ConversationStore:
             return self._snapshot(session, conversation)
 
     def _snapshot(self, session: Session, conversation: Conversation) -> Snapshot:
-        last_bot = session.scalar(
-            select(Message)
-            .where(Message.conversation_id == conversation.id, Message.author == "bot")
-            .order_by(Message.number.desc())
-            .limit(1)
-        )
+        last_bot = _last_of_bot(session, conversation.id)
         escalation = latest(session, conversation.id)
         case = None
         if escalation:
@@ -331,6 +342,8 @@ class ConversationStore:
         """Carry out effects; returns the queue that was offered and the number of the case that was made."""
         offered_queue = None
         case_number = None
+        missed = False
+        last = _last_of_bot(session, conversation.id)
         for effect in effects:
             if isinstance(effect, Escalate):
                 case_number = escalate(session, conversation, effect.queue, effect.reason).id
@@ -339,13 +352,27 @@ class ConversationStore:
                 escalation = latest(session, conversation.id)
                 if escalation and escalation.status == "open":
                     escalation.contact = conversation.contact
-            elif isinstance(effect, Answered):
-                conversation.misses = conversation.misses + 1 if effect.decision == "hand_off" else 0
+            elif isinstance(effect, Answered) and effect.decision == "hand_off":
+                missed = True
             elif isinstance(effect, OfferPerson):
                 offered_queue = effect.queue
+        if missed:
+            conversation.misses += 1
+        elif last is not None and last.content.get("decision") == "answer":
+            # An answer counts as one only when the customer did not turn it down in the next turn.
+            conversation.misses = 0
         if case_number is not None:
             conversation.misses = 0
         return offered_queue, case_number
+
+
+def _last_of_bot(session: Session, conversation_id: str) -> Message | None:
+    return session.scalar(
+        select(Message)
+        .where(Message.conversation_id == conversation_id, Message.author == "bot")
+        .order_by(Message.number.desc())
+        .limit(1)
+    )
 
 
 def _content(reply: Reply, offered_queue: str | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bot.conversation.models import BOT, Conversation, Message, now
-from bot.errors import NotFound
+from bot.errors import ConversationError, NotFound
 from bot.handoff.models import Escalation
 
 Author = Literal["customer", "employee", "bot", "agent"]
@@ -43,6 +43,36 @@ def escalate(session: Session, conversation: Conversation, queue: str, reason: s
         conversation.owner = f"queue:{queue}"
         conversation.owner_version += 1
     return made
+
+
+def close(session: Session, number: int) -> Escalation:
+    """Close an escalation; the conversation goes back to the bot when no other is open.
+
+    Raises:
+        NotFound: There is no such case.
+        ConversationError: It is closed already.
+    """
+    found = _case(session, number)
+    if found.status != "open":
+        raise ConversationError(f"Case {number} is closed already.")
+    found.status = "closed"
+    found.closed_at = now()
+    session.flush()
+    others = select(Escalation.id).where(
+        Escalation.conversation_id == found.conversation_id, Escalation.status == "open"
+    )
+    conversation = session.get_one(Conversation, found.conversation_id)
+    if session.scalar(others) is None and conversation.owner != BOT:
+        conversation.owner = BOT
+        conversation.owner_version += 1
+    return found
+
+
+def _case(session: Session, number: int) -> Escalation:
+    found = session.get(Escalation, number)
+    if found is None:
+        raise NotFound(f"There is no case {number}.", "`refill cases` lists them.")
+    return found
 
 
 def latest(session: Session, conversation_id: str) -> Escalation | None:
@@ -83,9 +113,7 @@ def read_case(session: Session, number: int) -> Case:
     Raises:
         NotFound: There is no such case.
     """
-    found = session.get(Escalation, number)
-    if found is None:
-        raise NotFound(f"There is no case {number}.", "`refill cases` lists them.")
+    found = _case(session, number)
     messages = session.scalars(
         select(Message).where(Message.conversation_id == found.conversation_id).order_by(Message.number)
     )

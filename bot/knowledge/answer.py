@@ -106,9 +106,12 @@ class Answerer:
         self._centres = index.centres
         self._calibration = Calibration.from_json(index.calibration)
         self._answer_at = threshold(self._calibration.points, answer_precision)
-        self._clarify_at = threshold(self._calibration.among_points, clarify_coverage)
+        fitted = zip(self._calibration.points, self._calibration.among_points, strict=True)
+        # Choices are offered where there is no answer: only there it counts how often one of them is right.
+        unanswered = [among for top, among in fitted if top[0] < self._answer_at]
+        self._clarify_at = threshold(unanswered, clarify_coverage)
         if not self._calibration.points:
-            self._answer_at, self._clarify_at = answer_precision, 0.5
+            self._answer_at, self._clarify_at = answer_precision, clarify_coverage
         self._views = {audience: _View(audience, index.for_audience(audience)) for audience in get_args(Audience)}
         self._base_url = base_url.rstrip("/")
 

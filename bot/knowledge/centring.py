@@ -64,6 +64,10 @@ def fit_centres(
         for language in sorted(set(languages)):
             if (labels == language).sum() >= MIN_TEXTS:
                 means[role, language] = vectors[labels == language].mean(axis=0)
+    for (role, language), mean in list(means.items()):
+        # Too few passages to tell their mean: that of questions is near it.
+        if role == "query":
+            means.setdefault(("passage", language), mean)
     return Centres(means)
 
 

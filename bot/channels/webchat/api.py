@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import AsyncIterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -12,14 +12,24 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bot.channels.webchat.state import WebchatState, state_of
 from bot.conversation.store import StoredMessage
-from bot.errors import NotFound
+from bot.errors import ErrorBody, NotFound
 from bot.knowledge.render import to_html
 
 router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
 
 Language = Literal["en", "zh", "tr", "th"]
 ConversationId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
-_HEARTBEAT_SECONDS = 15.0
+# So often a reader looks for messages that another process stored.
+_HEARTBEAT_SECONDS = 5.0
+_NOT_YOURS: dict[int | str, dict[str, Any]] = {
+    404: {"model": ErrorBody, "description": "No such conversation, or not yours."}
+}
+_TOO_LARGE: dict[int | str, dict[str, Any]] = {413: {"model": ErrorBody, "description": "The request is too large."}}
+_POSTED: dict[int | str, dict[str, Any]] = {
+    200: {"description": "Stored before under the same id."},
+    409: {"model": ErrorBody, "description": "The id was used for another message."},
+    503: {"model": ErrorBody, "description": "Overloaded; `Retry-After` says when to try again."},
+}
 _BATCH = 200
 
 
@@ -139,14 +149,14 @@ State = Annotated[WebchatState, Depends(state_of)]
 After = Annotated[int, Query(ge=0, description="Number of the last message you have.")]
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses=_TOO_LARGE)
 async def create_conversation(state: State, body: NewConversation | None = None) -> CreatedConversation:
     """Begin a conversation."""
     identifier, token = await state.service.create("webchat", language=body.language if body else None)
     return CreatedConversation(id=identifier, token=token)
 
 
-@router.get("/{conversation_id}")
+@router.get("/{conversation_id}", responses=_NOT_YOURS)
 async def read_conversation(conversation_id: Visitor, state: State) -> ConversationOut:
     """A conversation's state."""
     found = await state.snapshot(conversation_id)
@@ -159,7 +169,7 @@ async def read_conversation(conversation_id: Visitor, state: State) -> Conversat
     )
 
 
-@router.post("/{conversation_id}/messages", status_code=202)
+@router.post("/{conversation_id}/messages", status_code=202, responses={**_NOT_YOURS, **_TOO_LARGE, **_POSTED})
 async def post_message(conversation_id: Visitor, body: NewMessage, state: State, response: Response) -> MessageOut:
     """Send a message. It is stored when this answers: 202 for a new one, 200 for one that was there already."""
     message, new = await state.service.post(conversation_id, body.client_id, body.text or "", body.choice)
@@ -167,7 +177,7 @@ async def post_message(conversation_id: Visitor, body: NewMessage, state: State,
     return _shown(message)
 
 
-@router.get("/{conversation_id}/messages")
+@router.get("/{conversation_id}/messages", responses=_NOT_YOURS)
 async def read_messages(
     conversation_id: Visitor,
     state: State,
@@ -185,7 +195,10 @@ async def read_messages(
 @router.get(
     "/{conversation_id}/events",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {}}, "description": "Events `message` and `typing`."}},
+    responses={
+        200: {"content": {"text/event-stream": {}}, "description": "Events `message` and `typing`."},
+        **_NOT_YOURS,
+    },
 )
 async def read_events(
     conversation_id: Visitor,

@@ -106,7 +106,7 @@ async def help_index(request: Request) -> HTMLResponse:
     return _page(request, "help_index.html", language, _same_page("/help"), sections=sections)
 
 
-@router.get("/help/{article_id:path}")
+@router.get("/help/{article_id}")
 async def help_article(request: Request, article_id: str) -> HTMLResponse:
     """One public article; an internal one is as unknown as one that does not exist."""
     answerer = state_of(request).answerer()
@@ -121,7 +121,7 @@ async def help_article(request: Request, article_id: str) -> HTMLResponse:
     elsewhere = {
         code: f"/help/{translations[code].id}" if code in translations else f"{path}?lang={code}" for code in LANGUAGES
     }
-    values = {
+    values: dict[str, Any] = {
         "article": article,
         "html": to_html(answerer.with_links(article.body, article, "public")),
         "others": [(words(code), other) for code, other in translations.items() if code != article.language],

@@ -1,6 +1,7 @@
 /** The chat panel: opening and closing, the composer, and what stands around the conversation. */
 
 import { Conversation } from "./conversation.js";
+import { recall, remember } from "./storage.js";
 import { View, fill } from "./view.js";
 
 const MOST = 4000;
@@ -20,16 +21,17 @@ let opener = launcher;
 let stuckAt = 0; // Where the chat scrolled to by itself; above it the visitor reads on their own.
 let seen = null; // Number of the last message seen; null until those of the past are loaded.
 
+function show(from) {
+  opener = from;
+  toggle(true);
+}
+
 function toggle(open, focus = true) {
   panel.hidden = !open;
   launcher.hidden = open;
   launcher.setAttribute("aria-expanded", String(open));
   fit();
-  try {
-    sessionStorage.setItem(OPEN, open ? "yes" : "");
-  } catch {
-    // Without storage the panel is closed after a reload.
-  }
+  remember("sessionStorage", OPEN, open);
   draw();
   if (open) scrollTo(scroller.scrollHeight);
   if (focus) (open ? text : opener.hidden ? launcher : opener).focus();
@@ -45,6 +47,12 @@ function scrollTo(top) {
   stuckAt = scroller.scrollTop;
 }
 
+/** Height of the question above an answer, where it is short enough to be read with it. */
+function context({ previousElementSibling: question }) {
+  const height = question?.classList.contains("customer") ? question.offsetHeight + 16 : 0;
+  return height < 150 ? height : 0;
+}
+
 function draw() {
   const { list, outbox, typing, connected, escalation, loaded } = conversation;
   const following = scroller.scrollTop >= stuckAt - 8;
@@ -58,8 +66,8 @@ function draw() {
   part("connection").hidden = !trouble;
   part("connection").textContent = trouble;
   const mine = first?.classList.contains("customer");
-  if (mine || typing) following || mine ? scrollTo(scroller.scrollHeight) : null;
-  else if (first && following) scrollTo(Math.min(scroller.scrollHeight, first.offsetTop - 12));
+  if (mine || (!first && typing && following)) scrollTo(scroller.scrollHeight);
+  else if (first && following) scrollTo(first.offsetTop - context(first) - 12);
   count(list);
 }
 
@@ -97,7 +105,7 @@ function submit(event) {
   text.focus();
 }
 
-launcher.addEventListener("click", () => toggle(true, ((opener = launcher), true)));
+launcher.addEventListener("click", () => show(launcher));
 part("close").addEventListener("click", () => toggle(false));
 part("composer").addEventListener("submit", submit);
 text.addEventListener("input", measure);
@@ -121,17 +129,11 @@ confirmation.addEventListener("close", () => {
   text.focus();
 });
 document.querySelectorAll("[data-open-chat]").forEach((button) => {
-  button.addEventListener("click", () => toggle(true, ((opener = button), true)));
+  button.addEventListener("click", () => show(button));
 });
 document.querySelectorAll("[data-needs-chat]").forEach((shown) => (shown.hidden = false));
 conversation.addEventListener("change", draw);
 whole.addEventListener("change", fit);
 
-let open = false;
-try {
-  open = sessionStorage.getItem(OPEN) === "yes";
-} catch {
-  // As above.
-}
-toggle(open, false);
+toggle(recall("sessionStorage", OPEN) === true, false);
 measure();

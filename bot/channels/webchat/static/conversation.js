@@ -1,27 +1,10 @@
 /** The state of one visitor's conversation: what was said, what waits to be sent, and how the browser remembers it. */
 
+import { recall, remember } from "./storage.js";
 import { create, follow, post, read } from "./transport.js";
 
 const KEY = "refill.conversation"; // Shared by the tabs of a browser.
 const OUTBOX = "refill.outbox"; // Of this tab; the server knows a message that comes twice by its client_id.
-
-/** Storage that may be forbidden; then the conversation lasts as long as the page. */
-function recall(kind, key) {
-  try {
-    return JSON.parse(window[kind].getItem(key));
-  } catch {
-    return null;
-  }
-}
-
-function remember(kind, key, value) {
-  try {
-    if (value === null) window[kind].removeItem(key);
-    else window[kind].setItem(key, JSON.stringify(value));
-  } catch {
-    // Nothing to do about it.
-  }
-}
 
 /** A random id; randomUUID exists on secure pages only. */
 function newId() {
@@ -113,11 +96,7 @@ export class Conversation extends EventTarget {
     const handlers = {
       messages: (list) => signal.aborted || this.#received(list),
       typing: (flag) => signal.aborted || this.#typing(flag),
-      connected: (flag) => {
-        if (flag && !this.loaded) this.#checkCase();
-        Object.assign(this, { connected: flag, loaded: this.loaded || flag });
-        this.#changed();
-      },
+      connected: (flag) => signal.aborted || this.#connected(flag),
       gone: () => signal.aborted || this.#gone(session),
     };
     follow(session, () => this.#last, handlers, signal);
@@ -140,6 +119,12 @@ export class Conversation extends EventTarget {
     if (this.typing === flag) return;
     this.typing = flag;
     if (!flag) this.#checkCase();
+    this.#changed();
+  }
+
+  #connected(flag) {
+    if (flag && !this.loaded) this.#checkCase();
+    Object.assign(this, { connected: flag, loaded: this.loaded || flag });
     this.#changed();
   }
 

@@ -15,24 +15,20 @@ export class ApiError extends Error {
   }
 }
 
-async function request(path, { session, body, signal, patience = REQUEST_MS } = {}) {
+async function request(path, { session, body, signal = new AbortController().signal, patience = REQUEST_MS } = {}) {
   const headers = { accept: "application/json" };
   if (session) headers.authorization = `Bearer ${session.token}`;
   if (body) headers["content-type"] = "application/json";
-  const control = new AbortController();
-  const stop = () => control.abort();
-  const timer = setTimeout(stop, patience);
-  signal?.addEventListener("abort", stop);
-  try {
-    const options = { method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body), cache: "no-store" };
-    const response = await fetch(BASE + path, { ...options, signal: control.signal });
-    if (response.ok) return await response.json();
-    const told = await response.json().catch(() => ({}));
-    throw new ApiError(response.status, told.error);
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", stop);
-  }
+  const response = await fetch(BASE + path, {
+    method: body ? "POST" : "GET",
+    headers,
+    body: body && JSON.stringify(body),
+    cache: "no-store",
+    signal: AbortSignal.any([signal, AbortSignal.timeout(patience)]),
+  });
+  if (response.ok) return response.json();
+  const told = await response.json().catch(() => ({}));
+  throw new ApiError(response.status, told.error);
 }
 
 export const create = (language) => request("", { body: { language } });
@@ -60,21 +56,17 @@ function take(block, handlers) {
   if (fields.event === "typing") handlers.typing(fields.data === "true");
 }
 
-/** Read server-sent events until they end or the page is hidden. Returns whether anything came. */
+/** Read server-sent events until they end, fall silent, or the page is hidden. Returns whether anything came. */
 async function stream(session, last, handlers, signal) {
   const control = new AbortController();
-  const stop = () => control.abort();
-  const hide = () => document.hidden && stop();
-  signal.addEventListener("abort", stop);
-  document.addEventListener("visibilitychange", hide);
-  let timer = setTimeout(stop, FIRST_BYTE_MS);
+  const both = AbortSignal.any([signal, control.signal]);
+  document.addEventListener("visibilitychange", () => control.abort(), { signal: both });
+  let timer = setTimeout(() => control.abort(), FIRST_BYTE_MS);
   let came = false;
   try {
-    const response = await fetch(`${BASE}/${session.id}/events?after=${last()}`, {
-      headers: { accept: "text/event-stream", authorization: `Bearer ${session.token}` },
-      cache: "no-store",
-      signal: control.signal,
-    });
+    const headers = { accept: "text/event-stream", authorization: `Bearer ${session.token}` };
+    const address = `${BASE}/${session.id}/events?after=${last()}`;
+    const response = await fetch(address, { headers, cache: "no-store", signal: both });
     if (!response.ok) throw new ApiError(response.status);
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     for (let rest = ""; ; ) {
@@ -82,31 +74,29 @@ async function stream(session, last, handlers, signal) {
       if (done) break;
       came = true;
       clearTimeout(timer);
-      timer = setTimeout(stop, QUIET_MS);
+      timer = setTimeout(() => control.abort(), QUIET_MS);
       const blocks = (rest + value).split("\n\n");
       rest = blocks.pop();
       for (const block of blocks) take(block, handlers);
     }
   } catch (error) {
-    if (error.status === 404) throw error;
+    if (error.status === 404) throw error; // Anything else shows when the messages are asked for next.
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener("abort", stop);
-    document.removeEventListener("visibilitychange", hide);
+    control.abort();
   }
   return came || document.hidden;
 }
 
 /** Wait, but no longer than until the network or the visitor is back. */
 function pause(milliseconds, signal) {
+  const done = new AbortController();
   return new Promise((resolve) => {
-    const done = new AbortController();
-    const end = () => (clearTimeout(timer), done.abort(), resolve());
-    const timer = setTimeout(end, milliseconds);
-    window.addEventListener("online", end, { signal: done.signal });
-    document.addEventListener("visibilitychange", () => document.hidden || end(), { signal: done.signal });
-    signal.addEventListener("abort", end, { signal: done.signal });
-  });
+    setTimeout(resolve, milliseconds);
+    window.addEventListener("online", resolve, { signal: done.signal });
+    document.addEventListener("visibilitychange", resolve, { signal: done.signal });
+    signal.addEventListener("abort", resolve, { signal: done.signal });
+  }).finally(() => done.abort());
 }
 
 /**

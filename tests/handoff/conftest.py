@@ -1,0 +1,37 @@
+"""A database with a conversation in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from bot.conversation.models import Conversation
+from tests.conversation.fakes import new_database
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    """A migrated database file."""
+    engine = new_database(tmp_path)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def session(engine: Engine) -> Iterator[Session]:
+    """A session on it."""
+    with Session(engine) as session:
+        yield session
+
+
+@pytest.fixture
+def conversation(session: Session) -> Conversation:
+    """A conversation the bot owns."""
+    made = Conversation(id="a" * 32, channel="webchat", audience="public", language="tr", token_hash="0" * 64)
+    session.add(made)
+    session.flush()
+    return made

@@ -1,0 +1,1 @@
+"""Tests of `bot.nlu`, which runs in Rasa's own runtime."""

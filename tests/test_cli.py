@@ -1,0 +1,260 @@
+"""The `refill` command: what it prints, and how it fails."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from sqlalchemy.orm import Session
+
+from bot import cli
+from bot.conversation.store import ConversationStore, Outcome
+from bot.dialogue.turn import Contact, Effect, Escalate, Reply, SaveContact
+from bot.handoff.models import Escalation
+from bot.settings import SETTINGS, load_settings
+from bot.storage.engine import open_engine
+from tests.conversation.fakes import new_database
+
+
+@dataclass
+class Result:
+    """How a command ended and what it printed."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What was printed as JSON."""
+        return json.loads(self.out)
+
+
+Refill = Callable[..., Result]
+
+
+@pytest.fixture
+def refill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refill:
+    """Runs the command in a project of its own, on a wide terminal."""
+    for setting in SETTINGS:
+        monkeypatch.delenv(setting.variable, raising=False)
+    monkeypatch.setenv("REFILL_ROOT", str(tmp_path))
+    monkeypatch.setattr(cli, "out", Console(highlight=False, width=400))
+    monkeypatch.setattr(cli, "err", Console(stderr=True, highlight=False, width=400))
+
+    def run(*arguments: str) -> Result:
+        monkeypatch.setattr(sys, "argv", ["refill", *arguments])
+        try:
+            cli.main()
+            status = 0
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else int(bool(end.code))
+        printed = capsys.readouterr()
+        return Result(status, printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> int:
+    """The number of an open case."""
+    (tmp_path / "var").mkdir()
+    engine = new_database(tmp_path / "var")
+    store = ConversationStore(engine)
+    conversation, _ = store.create("webchat", "public", "tr")
+    message, _ = store.add_customer_message(conversation, "a", "[bold]Bir insan[/] lütfen", {})
+    effects: list[Effect] = [
+        Escalate(queue="support", reason="asked_for"),
+        SaveContact(contact=Contact(name="Ayşe", email="ayse@example.com", time="yarın")),
+    ]
+    store.finish_turn(message, 0, Outcome([Reply(text="Kayıt {case_number}.")], effects, "tr"))
+    with Session(engine) as session:
+        number = session.query(Escalation).one().id
+    engine.dispose()
+    return number
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("ask", "Hello", "--audience", "everyone"),
+            "--audience must be public or internal. Currently, it is 'everyone'",
+        ),
+        (("ask", "Hello", "--language", "fr"), "--language must be one of en, zh, tr, th. Currently, it is 'fr'"),
+        (("setup", "--rebuild", "everything"), "--rebuild must be encoder, index, model or all"),
+        (("cases", "99"), "There is no case 99."),
+        (("chat", "--url", "http://127.0.0.1:9"), "No bot answers at http://127.0.0.1:9"),
+        (("ask", "Hello"), "There is no encoder"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_error_is_shown_without_a_traceback(refill: Refill, arguments: tuple[str, ...], message: str) -> None:
+    result = refill(*arguments)
+    assert result.status == 1
+    assert message in result.err
+    assert "✗" in result.err
+    assert "Traceback" not in result.err + result.out
+    assert result.out == ""
+
+
+def test_remedy_is_shown(refill: Refill) -> None:
+    assert "→ `refill cases` lists them." in refill("cases", "99").err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nothing",), "No such command"),
+        (("ask",), "Missing argument"),
+        (("cases", "many"), "Invalid value"),
+        (("ask", "Hello", "--colour", "red"), "No such option"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_wrong_use(refill: Refill, arguments: tuple[str, ...], message: str) -> None:
+    result = refill(*arguments)
+    assert result.status == 2
+    assert message in result.err
+
+
+def test_wrong_setting_is_named(refill: Refill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "refill.toml").write_text('[server]\nport = "[red]"\n', "utf-8")
+    result = refill("settings")
+    assert result.status == 1
+    assert "Setting 'server.port' has value '[red]' in refill.toml" in result.err
+    (tmp_path / "refill.toml").write_text("[server\n", "utf-8")
+    assert "refill.toml is not valid TOML" in refill("cases").err
+    (tmp_path / "refill.toml").unlink()
+    monkeypatch.setenv("REFILL_SERVER_PORT", "70000")
+    assert "REFILL_SERVER_PORT" in refill("settings").err
+
+
+def test_database_that_cannot_be_used(refill: Refill, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REFILL_STORAGE_URL", "postgresql://localhost/refill")
+    result = refill("cases")
+    assert result.status == 1
+    assert "storage.url must name a SQLite file" in result.err
+
+
+def test_help_names_every_command(refill: Refill) -> None:
+    result = refill("--help")
+    assert result.status == 0
+    for command in ("setup", "serve", "index", "train", "ask", "chat", "cases", "check", "settings"):
+        assert command in result.out
+
+
+# Settings
+
+
+def test_settings_are_all_listed(refill: Refill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "refill.toml").write_text("[conversation]\nmax_length = 1234\n", "utf-8")
+    monkeypatch.setenv("REFILL_SERVER_PORT", "8123")
+    result = refill("settings")
+    assert result.status == 0
+    for setting in SETTINGS:
+        assert setting.name in result.out
+        assert setting.variable in result.out
+        assert setting.help in result.out
+    assert "1234" in result.out
+    assert "8123" in result.out
+
+
+# Cases
+
+
+def test_no_cases(refill: Refill) -> None:
+    result = refill("cases")
+    assert result.status == 0
+    assert result.out.startswith("No cases. They appear here when")
+
+
+def test_no_cases_as_json(refill: Refill) -> None:
+    assert refill("cases", "--json").json == []
+    assert refill("cases", "--closed", "--json").json == []
+
+
+def test_cases(refill: Refill, case: int) -> None:
+    result = refill("cases")
+    assert result.status == 0
+    for shown in (str(case), "support", "asked_for", "tr", "ayse@example.com"):
+        assert shown in result.out
+    assert refill("cases", "--closed").out.startswith("No cases")
+
+
+def test_cases_as_json(refill: Refill, case: int) -> None:
+    (row,) = refill("cases", "--json").json
+    since = row.pop("since")
+    assert row == {
+        "number": case,
+        "queue": "support",
+        "reason": "asked_for",
+        "language": "tr",
+        "contact": "ayse@example.com",
+    }
+    assert since.endswith("+00:00")
+
+
+def test_closed_cases(refill: Refill, case: int, tmp_path: Path) -> None:
+    engine = open_engine(load_settings(tmp_path, {}))
+    with Session(engine) as session, session.begin():
+        session.query(Escalation).update({"status": "closed"})
+    engine.dispose()
+    assert refill("cases", "--json").json == []
+    assert [row["number"] for row in refill("cases", "--closed", "--json").json] == [case]
+
+
+def test_one_case(refill: Refill, case: int) -> None:
+    result = refill("cases", str(case))
+    assert result.status == 0
+    assert f"Case {case}  open  queue support  reason asked_for" in result.out
+    assert "Contact: Ayşe, ayse@example.com, yarın" in result.out
+    assert "customer  [bold]Bir insan[/] lütfen" in result.out
+    assert f"bot  Kayıt {case}." in result.out
+
+
+def test_one_case_as_json(refill: Refill, case: int) -> None:
+    found = refill("cases", str(case), "--json").json
+    assert (found["number"], found["queue"], found["status"]) == (case, "support", "open")
+    assert found["contact"] == {"name": "Ayşe", "email": "ayse@example.com", "time": "yarın"}
+    assert [(line["number"], line["author"], line["text"]) for line in found["transcript"]] == [
+        (1, "customer", "[bold]Bir insan[/] lütfen"),
+        (2, "bot", f"Kayıt {case}."),
+    ]
+
+
+def test_check_of_an_empty_project(refill: Refill, tmp_path: Path) -> None:
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements" / "runtime.txt").write_text("", "utf-8")
+    result = refill("check")
+    assert result.status == 1
+    assert "✗ Rasa's runtime" in result.out
+    assert "→ Run `make setup`." in result.out
+    assert "not in order" in result.err
+
+
+# As a program
+
+
+def test_command_in_a_process_of_its_own(tmp_path: Path) -> None:
+    found = subprocess.run(
+        [sys.executable, "-m", "bot.cli", "cases", "99"],
+        env={"REFILL_ROOT": str(tmp_path), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(cli.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 1
+    assert found.stdout == ""
+    assert "There is no case 99." in found.stderr
+    assert "Traceback" not in found.stderr
