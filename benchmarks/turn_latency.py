@@ -227,7 +227,7 @@ def table(results: dict[str, Any]) -> str:
     refill, stock = (results[name]["loads"][0]["p50"] for name in ("refill", "stock_rasa"))
     lines += [
         "",
-        f"At one client Refill's p50 is {refill / stock:.2f} × stock Rasa's and {refill / bare['p50']:.2f} × the floor. "
+        f"At one client Refill's p50 is {refill / stock:.2f} × stock Rasa's, {refill / bare['p50']:.2f} × the floor. "
         f"{results['refill']['turns_the_bot_could_not_take']} turns were handed over because a part failed.",
     ]
     return "\n".join(lines)

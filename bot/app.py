@@ -51,20 +51,26 @@ class PublicEdge:
             await self._app(scope, receive, send)
             return
         received = 0
-        started = False
+        started = too_large = False
 
         async def limited() -> Message:
-            nonlocal received
+            nonlocal received, too_large
             message = await receive()
             received += len(message.get("body", b""))
             if received > MAX_BODY:
+                too_large = True
                 raise _TooLarge
             return message
 
         async def with_headers(message: Message) -> None:
             nonlocal started
+            if too_large and not started:
+                return  # Whatever the application makes of the broken-off body, 413 is said below.
             if message["type"] == "http.response.start":
                 started = True
+                if scope["path"].startswith("/static/"):
+                    # Its entity tag is asked for each time, so that an upgrade never mixes old files with new.
+                    message["headers"] = [*message["headers"], (b"cache-control", b"no-cache")]
                 present = {name.lower() for name, _ in message["headers"]}
                 message["headers"] = [*message["headers"], *(h for h in _HEADERS if h[0] not in present)]
             await send(message)
@@ -74,6 +80,8 @@ class PublicEdge:
         except _TooLarge:
             if started:
                 raise
+        if too_large and not started:
+            too_large = False
             response = _error_response(
                 413, "too_large", f"The request is larger than {MAX_BODY:,} bytes.", "Send less at once."
             )
@@ -108,7 +116,9 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
-        codes = {404: "not_found", 405: "method_not_allowed", 400: "invalid_input"}
+        if error.status_code == 400:
+            return _error_response(422, "invalid_input", str(error.detail), "See /openapi.json for what is expected.")
+        codes = {404: "not_found", 405: "method_not_allowed"}
         response = _error_response(error.status_code, codes.get(error.status_code, "error"), str(error.detail))
         response.headers.update(error.headers or {})
         return response
@@ -116,7 +126,10 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> JSONResponse:
         logger.error("Unexpected error at %s %s", request.method, request.url.path, exc_info=error)
-        return _error_response(500, "internal", "Something went wrong on our side.", "Try again in a moment.")
+        response = _error_response(500, "internal", "Something went wrong on our side.", "Try again in a moment.")
+        # This one is sent from outside of PublicEdge.
+        response.raw_headers.extend(_HEADERS)
+        return response
 
 
 class Health(BaseModel):
@@ -138,7 +151,6 @@ def create_app(webchat: WebchatState, rasa_ready: Callable[[], bool]) -> FastAPI
         title="Refill",
         version=bot.__version__,
         description="Conversations with the support bot. Errors have one shape: `error.code`, `.message`, `.remedy`.",
-        responses={422: {"model": ErrorBody, "description": "What was sent breaks a rule."}},
         # Their pages load scripts from elsewhere, which our own policy forbids; /openapi.json is there.
         docs_url=None,
         redoc_url=None,

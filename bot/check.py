@@ -59,9 +59,12 @@ def _rasa_runtime(settings: Settings) -> str:
         "import sys, importlib.metadata as m; print(sys.version.split()[0], m.version('rasa'), m.version('jieba'), "
         "m.version('pythainlp'))"
     )
-    found = subprocess.run(  # noqa: S603  (our own interpreter)
-        [str(rasa_python(settings)), "-c", script], capture_output=True, text=True, check=False
-    )
+    try:
+        found = subprocess.run(  # noqa: S603  (our own interpreter)
+            [str(rasa_python(settings)), "-c", script], capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        raise RefillError(f"Rasa's Python cannot be run: {error.strerror}.", "Run `make clean setup`.") from error
     if found.returncode:
         raise RefillError("Rasa is not installed completely in .venv-rasa.", "Run `make setup`.")
     python, rasa, *_ = found.stdout.split()

@@ -298,9 +298,11 @@ def cases(
     elif not rows:
         out.print("No cases. They appear here when a customer asks for a person or the bot has no answer.")
     else:
-        table = Table(*rows[0])
+        table = Table()
+        for name in rows[0]:
+            table.add_column(name, overflow="fold")
         for row in rows:
-            table.add_row(*(str(value) for value in row.values()))
+            table.add_row(*(str(value) for value in {**row, "since": row["since"][:16].replace("T", " ")}.values()))
         out.print(table)
 
 
@@ -390,8 +392,7 @@ def show_settings() -> None:
     table = Table("setting", "value", "what it does", "variable")
     for setting in SETTINGS:
         value = values[setting.name]
-        shown = ", ".join(value) if isinstance(value, tuple) else str(value)
-        table.add_row(setting.name, _escape(shown), setting.help, setting.variable)
+        table.add_row(setting.name, _escape(str(value)), setting.help, setting.variable)
     out.print(table)
 
 

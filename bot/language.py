@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _SURE = 0.85
 _SHORT = 4
+_SENTENCE = 3
 
 
 def _script_language(text: str) -> str | None:
@@ -49,7 +50,9 @@ def detect(text: str, current: str | None = None) -> str:
     letters = sum(character.isalpha() for character in text)
     if letters:
         best = _detector().compute_language_confidence_values(text[:400])[0]
+        words = len(text.split())
         sure = best.value >= _SURE and letters >= _SHORT
-        if current is None or sure:
+        # A sentence tells by itself; so do two Latin words where another script was written before.
+        if current is None or sure or words >= _SENTENCE or (words > 1 and current in ("zh", "th")):
             return best.language.iso_code_639_1.name.lower()
     return current or LANGUAGES[0]

@@ -16,7 +16,7 @@ import tomllib
 
 from bot.errors import SettingsError
 
-Value = str | int | float | bool | tuple[str, ...]
+Value = str | int | float | bool
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def _share(value: float) -> bool:
 
 
 def _positive(value: float) -> bool:
-    return value > 0
+    return 0 < value < float("inf")
 
 
 LANGUAGES = ("en", "zh", "tr", "th")
@@ -132,11 +132,6 @@ def _parse(setting: Setting, raw: object, source: str) -> Value:
         if kind is bool:
             words = {"true": True, "1": True, "false": False, "0": False}
             value = raw if isinstance(raw, bool) else words[str(raw).lower()]
-        elif kind is tuple:
-            items = raw.split(",") if isinstance(raw, str) else raw
-            if not isinstance(items, list):
-                raise problem
-            value = tuple(str(item).strip() for item in items)
         elif kind is str:
             if not isinstance(raw, str):
                 raise problem
@@ -206,6 +201,8 @@ def load_settings(root: Path | None = None, environ: Mapping[str, str] | None = 
     if file.exists():
         try:
             tables = tomllib.loads(file.read_text("utf-8"))
+        except OSError as error:
+            raise SettingsError(f"{file.name} cannot be read: {error.strerror}.", "Check its permissions.") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{file.name} is not valid TOML: {error}.", "Correct the line named.") from error
     written: dict[str, object] = {}

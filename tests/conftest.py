@@ -116,9 +116,9 @@ def own_product(settings: Settings, encoder: Encoder, answerer: Answerer, tmp_pa
     yield from start_product(settings, encoder, answerer, tmp_path / "refill.db")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A real browser."""
+    """A real browser. Of a module, not the session: Playwright's event loop would be in the way of other tests'."""
     from playwright.sync_api import sync_playwright
 
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-component-update"]

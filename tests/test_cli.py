@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from rich.console import Console
 from sqlalchemy.orm import Session
 
 from bot import cli
+from bot.conversation.models import Conversation
 from bot.conversation.store import ConversationStore, Outcome
 from bot.dialogue.turn import Contact, Effect, Escalate, Reply, SaveContact
 from bot.handoff.models import Escalation
@@ -202,7 +204,7 @@ def test_cases_as_json(refill: Refill, case: int) -> None:
         "language": "tr",
         "contact": "ayse@example.com",
     }
-    assert since.endswith("+00:00")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d.*(UTC|\+00:00)", since)
 
 
 def test_closed_cases(refill: Refill, case: int, tmp_path: Path) -> None:
@@ -231,6 +233,57 @@ def test_one_case_as_json(refill: Refill, case: int) -> None:
         (1, "customer", "[bold]Bir insan[/] lütfen"),
         (2, "bot", f"Kayıt {case}."),
     ]
+
+
+# Answering a case
+
+
+def test_reply_and_close(refill: Refill, case: int, tmp_path: Path) -> None:
+    result = refill("reply", str(case), "  Merhaba, ben Ayşe. ", "--agent", "ayse")
+    assert result.status == 0
+    assert f"refill close {case}" in result.out
+    transcript = refill("cases", str(case), "--json").json["transcript"]
+    assert (transcript[-1]["author"], transcript[-1]["text"]) == ("agent", "Merhaba, ben Ayşe.")
+    assert owner(tmp_path) == "agent:ayse"
+    assert refill("close", str(case)).out.strip() == f"Case {case} is closed."
+    assert owner(tmp_path) == "bot"
+    assert refill("cases", "--json").json == []
+
+
+def owner(root: Path) -> str:
+    """Of the only conversation."""
+    engine = open_engine(load_settings(root, {}))
+    with Session(engine) as session:
+        found = session.query(Conversation).one().owner
+    engine.dispose()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("reply", "99", "Hello"), "There is no case 99."),
+        (("reply", "1", "  "), "The message is empty."),
+        (("reply", "1", "x" * 4001), "4,001 characters"),
+        (("close", "99"), "There is no case 99."),
+    ],
+    ids=lambda value: " ".join(value)[:20] if isinstance(value, tuple) else "",
+)
+def test_reply_that_cannot_be_sent(refill: Refill, case: int, arguments: tuple[str, ...], message: str) -> None:
+    assert case == 1
+    result = refill(*arguments)
+    assert result.status == 1
+    assert message in result.err
+    assert len(refill("cases", "1", "--json").json["transcript"]) == 2
+
+
+def test_closed_case_gets_no_reply(refill: Refill, case: int) -> None:
+    refill("close", str(case))
+    for arguments in (("reply", str(case), "Hello"), ("close", str(case))):
+        result = refill(*arguments)
+        assert result.status == 1
+        assert f"Case {case} is closed" in result.err
+    assert len(refill("cases", str(case), "--json").json["transcript"]) == 2
 
 
 def test_check_of_an_empty_project(refill: Refill, tmp_path: Path) -> None:

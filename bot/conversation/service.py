@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 _ASK_PERSON = "/request_human"
 _CANCEL_FORM = "/stop"
+_FIRST_PAUSE = 0.2
+_LONGEST_PAUSE = 10.0
 
 
 class Dialogue(Protocol):
@@ -85,6 +87,7 @@ class ConversationService:
         self._workers: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
         self._waiting = 0
+        self._stopping = False
 
     async def start(self) -> None:
         """Go on with what was waiting when the process ended."""
@@ -94,6 +97,7 @@ class ConversationService:
 
     async def stop(self, seconds: float) -> None:
         """Finish the turns under way, for at most so many seconds; what remains is taken up at the next start."""
+        self._stopping = True
         workers = list(self._workers.values())
         if workers:
             _, late = await asyncio.wait(workers, timeout=seconds)
@@ -143,6 +147,8 @@ class ConversationService:
         return message, new
 
     def _wake(self, conversation_id: str) -> None:
+        if self._stopping:
+            return
         if conversation_id in self._workers:
             self._again.add(conversation_id)
             return
@@ -159,16 +165,33 @@ class ConversationService:
 
     async def _work(self, conversation_id: str) -> None:
         """Answer a conversation's messages until none waits."""
-        async with self._slots:
-            while found := await asyncio.to_thread(self._store.next_waiting, conversation_id):
-                message, snapshot = found
-                self._delivery.notify(conversation_id, typing=not snapshot.owner.startswith("agent:"))
-                try:
-                    outcome = await self._turn(message, snapshot)
-                    await asyncio.to_thread(self._store.finish_turn, message, snapshot.owner_version, outcome)
-                finally:
-                    self._waiting -= 1
-                    self._delivery.notify(conversation_id, typing=False)
+        pause = _FIRST_PAUSE
+        while not self._stopping:
+            try:
+                async with self._slots:
+                    while not self._stopping and await self._answer_next(conversation_id):
+                        pause = _FIRST_PAUSE
+                return
+            except Exception:
+                # The database failed. The message is kept, so it is tried again until it is answered.
+                logger.exception("Conversation %s is tried again in %g s", conversation_id, pause)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _answer_next(self, conversation_id: str) -> bool:
+        """Answer the oldest message that waits; False if there is none."""
+        found = await asyncio.to_thread(self._store.next_waiting, conversation_id)
+        if found is None:
+            return False
+        message, snapshot = found
+        self._delivery.notify(conversation_id, typing=not snapshot.owner.startswith("agent:"))
+        try:
+            outcome = await self._turn(message, snapshot)
+            await asyncio.to_thread(self._store.finish_turn, message, snapshot.owner_version, outcome)
+            self._waiting -= 1
+        finally:
+            self._delivery.notify(conversation_id, typing=False)
+        return True
 
     async def _turn(self, message: StoredMessage, snapshot: Snapshot) -> Outcome:
         """Ask whoever answers; a dialogue that fails means a person."""

@@ -161,7 +161,9 @@ class ConversationStore:
                 )
                 if twin is None:
                     raise
-                if twin.text != text or twin.content != content:
+                chosen = content.get("payload")
+                same = twin.content.get("payload") == chosen and (chosen is not None or twin.text == text)
+                if not same:
                     raise DuplicateId(
                         f"The id '{client_id}' was used for another message before.", "Give each message its own id."
                     ) from None

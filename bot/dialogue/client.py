@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import httpx
@@ -18,6 +19,8 @@ from bot.dialogue.turn import (
     read_effect,
 )
 from bot.errors import DialogueError
+
+_LEADING = re.compile(r"^[\s/]+")
 
 
 class RasaClient:
@@ -76,7 +79,7 @@ def plain_text(text: str) -> str:
 
     Rasa takes a text that begins with a slash for an intent. Refill's own commands go another way.
     """
-    return text.strip().lstrip("/").strip() or "…"
+    return _LEADING.sub("", text).rstrip() or "…"
 
 
 def _command(payload: str, slots: dict[str, str]) -> str:

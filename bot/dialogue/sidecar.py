@@ -27,6 +27,8 @@ _PROBE_EVERY = 10.0
 _PROBES_FAILED = 3
 _STOP_SECONDS = 10.0
 _LONGEST_PAUSE = 30.0
+_CHUNK = 1 << 16
+_LONGEST_LINE = 2000
 # Loads every part of the pipeline: the tokenizers of all languages, the encoder, the policies.
 _WARM_UP = "hello 你好 merhaba สวัสดี"
 
@@ -72,9 +74,11 @@ class Sidecar:
         _require_free(self.port, "dialogue.rasa_port")
         self._task = asyncio.create_task(self._keep(model), name="rasa")
         waiting = asyncio.create_task(self.ready.wait())
-        done, _ = await asyncio.wait({waiting, self._task}, return_when=asyncio.FIRST_COMPLETED)
-        if self._task in done:
+        try:
+            done, _ = await asyncio.wait({waiting, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
             waiting.cancel()
+        if self._task in done:
             self._task.result()
 
     async def stop(self) -> None:
@@ -131,11 +135,15 @@ class Sidecar:
     async def _read_output(self, process: asyncio.subprocess.Process) -> None:
         """Pass Rasa's warnings and errors on to our log; keep the last lines for error messages."""
         assert process.stdout is not None
-        async for raw in process.stdout:
-            text = raw.decode("utf-8", "replace").rstrip()
-            self._output.append(text)
-            if any(word in text for word in ("ERROR", "error", "Exception", "Traceback")):
-                logger.warning("rasa: %s", text)
+        rest = b""
+        while chunk := await process.stdout.read(_CHUNK):
+            *lines, rest = (rest + chunk).split(b"\n")
+            rest = rest[-_CHUNK:]
+            for raw in lines:
+                text = raw.decode("utf-8", "replace").rstrip()[:_LONGEST_LINE]
+                self._output.append(text)
+                if any(word in text for word in ("ERROR", "error", "Exception", "Traceback")):
+                    logger.warning("rasa: %s", text)
 
     async def _wait_until_ready(self) -> None:
         """Wait for a real turn to be answered."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -35,8 +36,9 @@ class TextEncoder(Protocol):
 
 
 def clean(text: str) -> str:
-    """A text without NUL and lone surrogates, which no tokenizer takes; never longer than it was."""
-    return text.replace("\x00", " ").encode("utf-8", "replace").decode("utf-8")
+    """A text without NUL and lone surrogates, which no tokenizer takes, with letters and their marks composed."""
+    valid = text.replace("\x00", " ").encode("utf-8", "replace").decode("utf-8")
+    return unicodedata.normalize("NFC", valid)
 
 
 class Encoder:
@@ -137,10 +139,16 @@ def load_encoder(settings: Settings) -> Encoder:
 
     torch.set_num_threads(settings["encoder.threads"])
     pooling, prompts, positions = _plain_settings(folder)
+    try:
+        pooling_module = Pooling.load(str(pooling))
+    except (OSError, TypeError, ValueError, KeyError) as error:
+        raise EncoderError(
+            f"The encoder's {pooling.name} in {folder} is damaged: {error}.", "Run `refill setup --rebuild encoder`."
+        ) from error
     model = SentenceTransformer(
         modules=[
             OnnxTransformer(folder, GRAPHS[precision], settings["encoder.threads"], positions),
-            Pooling.load(str(pooling)),
+            pooling_module,
             Normalize(),
         ],
         prompts=prompts,

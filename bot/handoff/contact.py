@@ -16,7 +16,8 @@ _QUESTIONS = frozenset({"product_question", "report_problem", "billing", "out_of
 _SURE = 0.7
 _VERY_SURE = 0.9
 _LONG_NAME = 5
-_LONG_NAME_UNSPACED = 16
+# Scripts without spaces between words, and the longest names in them: Thai, Han.
+_UNSPACED = (("\u0e00", "\u0e7f", 30), ("\u3400", "\u9fff", 10))
 
 
 @dataclass(frozen=True)
@@ -69,5 +70,7 @@ def _interrupts(kind: str, text: str, intent: str, confidence: float) -> bool:
 
 def _is_sentence(text: str) -> bool:
     """Longer than names are, in words, or in characters where words are not spaced."""
-    spaced = all(character < "\u0e00" for character in text)
-    return len(text.split()) >= _LONG_NAME if spaced else len(text) >= _LONG_NAME_UNSPACED
+    for first, last, longest in _UNSPACED:
+        if 2 * sum(first <= character <= last for character in text) > len(text):
+            return len(text) > longest
+    return len(text.split()) >= _LONG_NAME

@@ -20,6 +20,16 @@ Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 _FENCE = re.compile(r"^---[ \t]*$")
 
 
+class _Loader(yaml.SafeLoader):
+    """Leaves dates as they are written: the check of `updated` says better what is wrong with one."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 class Article(BaseModel):
     """One Markdown file: what it is called, for whom it is, how customers ask for it, what it says."""
 
@@ -61,6 +71,12 @@ class ArticleError(KnowledgeError):
         self.line = line
 
 
+def line_of(text: str, key: str) -> int:
+    """The line a key of the front matter stands in; 1 if it is not there."""
+    lines = text.removeprefix("\ufeff").splitlines()
+    return next((number for number, line in enumerate(lines, 1) if line.startswith(f"{key}:")), 1)
+
+
 def _remedy(key: str) -> str:
     known = {
         "id": "Write lower-case letters, digits and hyphens, as in `id: refund-a-sale`.",
@@ -96,9 +112,9 @@ def parse_article(text: str, file: Path) -> Article:
         raise ArticleError(file, 1, "The front matter is not closed.", "Add a line `---` after the last key.")
     source = "\n".join(lines[1:end])
     try:
-        node = yaml.compose(source, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(source)
-    except (yaml.YAMLError, ValueError) as error:
+        node = yaml.compose(source, Loader=_Loader)
+        values = yaml.load(source, Loader=_Loader)  # noqa: S506  (_Loader is a SafeLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = (mark.line + 2) if mark else 2
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
@@ -115,6 +131,8 @@ def parse_article(text: str, file: Path) -> Article:
     for key in places:
         if twice.count(key) > 1:
             raise ArticleError(file, places[key], f"The key '{key}' stands twice.", "Keep one of them.")
+    if "body" in places:
+        raise ArticleError(file, places["body"], "'body' is not a key.", _remedy("body"))
     body = "\n".join(lines[end + 1 :]).strip()
     try:
         return Article.model_validate({**values, "body": body})

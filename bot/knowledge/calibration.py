@@ -8,6 +8,7 @@ gives the probability; thresholds are read off cross-validated probabilities for
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -110,12 +111,13 @@ def threshold(points: Sequence[tuple[float, float, float]], precision: float) ->
     """
     if not 0 < precision < 1:
         raise ValueError(f"precision must be between 0 and 1. Currently, it is {precision}.")
-    ordered = sorted(points, reverse=True)
     right = total = 0.0
     best = 1.01
-    for probability, hit, weight in ordered:
-        right += hit * weight
-        total += weight
+    by_probability = itertools.groupby(sorted(points, reverse=True), key=lambda point: point[0])
+    for probability, group in by_probability:
+        for _, hit, weight in group:
+            right += hit * weight
+            total += weight
         if right / total >= precision:
             best = probability
     return best

@@ -26,7 +26,7 @@ from bot.knowledge.article import Article, Audience
 from bot.knowledge.centring import Centres, from_arrays, to_arrays
 from bot.knowledge.splitter import Chunk, split
 
-FORMAT = 3
+FORMAT = 4
 MANIFEST = "manifest.json"
 _REBUILD = "Run `refill index`."
 
@@ -164,12 +164,19 @@ def write_index(
         "calibration": calibration,
         "files": {file.name: _sha256(file) for file in sorted(scratch.iterdir())},
     }
+    manifest["digest"] = _digest(manifest)
     staged = folder / f".{scratch.name}.json"
     staged.write_text(json.dumps(manifest, indent=1), "utf-8")
     os.replace(staged, folder / MANIFEST)
     for old in folder.glob("build-*"):
         if old != scratch:
             shutil.rmtree(old, ignore_errors=True)
+
+
+def _digest(manifest: dict[str, Any]) -> str:
+    """SHA-256 of a manifest, its own digest left out."""
+    rest = {key: value for key, value in manifest.items() if key != "digest"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def _sha256(file: Path) -> str:
@@ -192,6 +199,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     found = manifest.get("format") if isinstance(manifest, dict) else None
     if found != FORMAT:
         raise IndexDamaged(f"The index in {folder} has format {found}; this version reads {FORMAT}.", _REBUILD)
+    if manifest.get("digest") != _digest(manifest):
+        raise IndexDamaged(f"The index in {folder} is damaged: its manifest was changed.", _REBUILD)
     assert isinstance(manifest, dict)
     return manifest
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import KnowledgeError
-from bot.knowledge.article import Article, ArticleError, parse_article
+from bot.knowledge.article import Article, ArticleError, line_of, parse_article
 
 
 @dataclass(frozen=True)
@@ -40,41 +40,48 @@ def load_knowledge_base(folder: Path) -> KnowledgeBase:
             f"There is no knowledge base at {folder}.",
             "Set knowledge.folder in refill.toml to a folder of articles.",
         )
-    articles: dict[str, tuple[Article, Path]] = {}
+    articles: dict[str, tuple[Article, Path, str]] = {}
     errors: list[ArticleError] = []
     for file in sorted(folder.rglob("*.md")):
         shown = file.relative_to(folder.parent)
         try:
-            article = _load(file, folder, shown)
+            article, text = _load(file, folder, shown)
             if article.id in articles:
-                first = articles[article.id][1]
-                raise ArticleError(
-                    shown, 2, f"The id '{article.id}' is taken by {first}.", "Give one of the two another id."
-                )
-            articles[article.id] = (article, shown)
+                message = f"The id '{article.id}' is taken by {articles[article.id][1]}."
+                raise ArticleError(shown, line_of(text, "id"), message, "Give one of the two another id.")
+            articles[article.id] = (article, shown, text)
         except ArticleError as error:
             errors.append(error)
-    for article, shown in list(articles.values()):
-        original = articles.get(article.translation_of or article.id)
-        problem = ""
-        if original is None:
-            problem = f"It is a translation of '{article.translation_of}', which is not there."
-        elif original[0].audience != article.audience:
-            problem = f"It is a translation of '{article.translation_of}', which has another audience."
-        elif article.translation_of and original[0].translation_of:
-            problem = f"It is a translation of '{article.translation_of}', which is a translation itself."
+    languages: dict[tuple[str, str], Path] = {}
+    for article, shown, text in sorted(articles.values(), key=lambda entry: entry[0].translation_of is not None):
+        problem = _translation_problem(article, articles.get(article.translation_of or article.id))
+        twin = languages.setdefault((article.subject, article.language), shown)
+        if not problem and twin != shown:
+            problem = f"'{article.subject}' is there in this language already: {twin}."
         if problem:
             del articles[article.id]
-            errors.append(ArticleError(shown, 1, problem, "Name the id of the original in `translation_of`."))
+            remedy = "Name the id of the original in `translation_of`; it has one translation into each language."
+            errors.append(ArticleError(shown, line_of(text, "translation_of"), problem, remedy))
     if not articles:
         detail = f" First problem: {errors[0]}" if errors else ""
         raise KnowledgeError(
             f"No article in {folder} can be used.{detail}", "Put articles into public/<language>/*.md."
         )
-    return KnowledgeBase(tuple(article for article, _ in articles.values()), tuple(errors))
+    return KnowledgeBase(tuple(article for article, _, _ in articles.values()), tuple(errors))
 
 
-def _load(file: Path, folder: Path, shown: Path) -> Article:
+def _translation_problem(article: Article, original: tuple[Article, Path, str] | None) -> str:
+    """What is wrong with an article's `translation_of`; empty if nothing is."""
+    if original is None:
+        return f"It is a translation of '{article.translation_of}', which is not there."
+    if original[0].audience != article.audience:
+        return f"It is a translation of '{article.translation_of}', which has another audience."
+    if article.translation_of and original[0].translation_of:
+        return f"It is a translation of '{article.translation_of}', which is a translation itself."
+    return ""
+
+
+def _load(file: Path, folder: Path, shown: Path) -> tuple[Article, str]:
     try:
         raw = file.read_bytes()
         text = raw.decode("utf-8")
@@ -94,8 +101,8 @@ def _load(file: Path, folder: Path, shown: Path) -> Article:
         if place != value:
             raise ArticleError(
                 shown,
-                1,
+                line_of(text, name),
                 f"Its {name} is '{value}' but it stands in '{'/'.join(parts[:-1])}/'.",
                 f"Move it to {article.audience}/{article.language}/ or correct '{name}'.",
             )
-    return article
+    return article, text

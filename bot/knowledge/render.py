@@ -8,7 +8,11 @@ from collections.abc import Callable
 import nh3
 from markdown_it import MarkdownIt
 
-_ARTICLE_LINK = re.compile(r"\[([^\]\n]*)\]\((?:\.\./)*(?:[a-z]+/)*([a-z0-9-]+)\.md\)")
+_ARTICLE_LINK = re.compile(
+    r"\[([^\]\n]*)\]"  # the words shown
+    r"\(<?(?:\.{1,2}/)*(?:[a-z]+/)*([a-z0-9-]+)\.md(#[^\s)>]*)?>?"  # the file, and a place in it
+    r"""(?:\s+["'][^)\n]*["'])?\)"""  # a title, which is dropped
+)
 _TAGS = {
     *("p", "br", "strong", "em", "code", "pre", "blockquote", "ul", "ol", "li", "a", "hr"),
     *("h2", "h3", "h4", "table", "thead", "tbody", "tr", "th", "td"),
@@ -25,7 +29,7 @@ def link_articles(markdown: str, resolve: Callable[[str], str | None]) -> str:
 
     def replace(match: re.Match[str]) -> str:
         address = resolve(match.group(2))
-        return f"[{match.group(1)}]({address})" if address else match.group(1)
+        return f"[{match.group(1)}]({address}{match.group(3) or ''})" if address else match.group(1)
 
     return _ARTICLE_LINK.sub(replace, markdown)
 

@@ -92,7 +92,7 @@ class SentenceEncoderFeaturizer(DenseFeaturizer, GraphComponent):
             )
             response.raise_for_status()
             width = int(response.headers["x-dimensions"])
+            vectors = np.frombuffer(response.content, dtype="<f4").reshape(len(texts), width)
         except (requests.RequestException, KeyError, ValueError) as error:
             raise RasaException(f"The encoder at {self._url} does not answer: {error}") from error
-        vectors = np.frombuffer(response.content, dtype="<f4").reshape(len(texts), width)
         return vectors * np.float32(self._config["scale"])

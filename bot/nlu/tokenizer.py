@@ -12,7 +12,9 @@ from rasa.shared.nlu.training_data.message import Message
 
 # Runs of one script; what is left are words as Unicode knows them, with inner apostrophes, points and hyphens.
 _RUNS = regex.compile(
-    r"(?P<thai>\p{Thai}+)|(?P<han>\p{Han}+)|(?P<word>[\p{L}\p{M}\p{N}_]+(?:['’.\-@][\p{L}\p{M}\p{N}_]+)*)"
+    r"(?V1)(?P<thai>\p{Thai}+)|(?P<han>\p{Han}+)"
+    r"|(?P<word>[[\p{L}\p{N}_]--[\p{Thai}\p{Han}]][[\p{L}\p{M}\p{N}_]--[\p{Thai}\p{Han}]]*"
+    r"(?:['’.\-@][[\p{L}\p{M}\p{N}_]--[\p{Thai}\p{Han}]]+)*)"
 )
 
 

@@ -60,7 +60,12 @@ def open_engine(settings: Settings) -> Engine:
         )
     file = Path(url.database)
     file = file if file.is_absolute() else settings.root / file
-    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"The database's folder {file.parent} cannot be made: {error.strerror}.", "Correct storage.url."
+        ) from error
     engine = create_engine(url.set(database=str(file)), connect_args={"timeout": 30})
 
     @event.listens_for(engine, "connect")
@@ -102,10 +107,20 @@ def migrate(engine: Engine) -> None:
 
 
 def is_current(engine: Engine) -> bool:
-    """Whether the tables are those of this version."""
+    """Whether the tables are those of this version.
+
+    Raises:
+        StorageError: The database cannot be read.
+    """
     from alembic.runtime.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
     head = ScriptDirectory.from_config(_alembic(engine)).get_current_head()
-    with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == head
+    try:
+        with engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision() == head
+    except SQLAlchemyError as error:
+        raise StorageError(
+            f"The database {engine.url.database} cannot be read: {error}",
+            "Restore a backup, or move the file away to start with an empty one.",
+        ) from error

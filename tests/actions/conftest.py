@@ -68,8 +68,10 @@ def call_of(
     intent: str,
     confidence: float,
     slots: dict[str, Any],
+    others: dict[str, float] | None = None,
 ) -> dict[str, Any]:
     """The body Rasa 3.6 sends to its action server."""
+    ranking = {intent: confidence, **(others or {})}
     metadata = {"turn": context.model_dump(mode="json")} if context else {}
     message = {
         "intent": {"name": intent, "confidence": confidence},
@@ -77,7 +79,7 @@ def call_of(
         "text": context.text if context else "",
         "message_id": "0b6ea1d3a1f94f1c8f0d1a2b3c4d5e6f",
         "metadata": metadata,
-        "intent_ranking": [{"name": intent, "confidence": confidence}],
+        "intent_ranking": [{"name": name, "confidence": value} for name, value in ranking.items()],
     }
     return {
         "next_action": action,
@@ -123,9 +125,10 @@ def run(answerer: StubAnswerer) -> Run:
         context: TurnContext | None = None,
         intent: str = "product_question",
         confidence: float = 0.9,
+        others: dict[str, float] | None = None,
         **slots: Any,
     ) -> Done:
-        result = await executor.run(call_of(action, context, intent, confidence, slots))
+        result = await executor.run(call_of(action, context, intent, confidence, slots, others))
         assert result is not None
         return Done(**result.model_dump())
 

@@ -105,10 +105,38 @@ async def test_text_without_words(run: Run, answerer: StubAnswerer, text: str) -
     assert [effect["effect"] for effect in done.effects] == ["answered"]
 
 
-async def test_out_of_scope(run: Run, answerer: StubAnswerer) -> None:
+async def test_out_of_scope_is_no_question_without_an_answer(run: Run, answerer: StubAnswerer) -> None:
     answerer.answer = HAND_OFF
     done = await run("action_answer", replace_context(misses=5), intent="out_of_scope")
     assert done.said == ["utter_out_of_scope"]
+    assert done.effects == []
+
+
+async def test_answer_to_what_looked_out_of_scope(run: Run, answerer: StubAnswerer) -> None:
+    answerer.answer = ANSWER
+    done = await run("action_answer", QUESTION, intent="out_of_scope")
+    assert [effect["decision"] for effect in done.effects] == ["answer"]
+
+
+@pytest.mark.parametrize("answer", [CLARIFY, HAND_OFF], ids=["clarify", "hand_off"])
+async def test_hint_of_a_wish_for_a_person_is_followed_where_no_article_answers(
+    run: Run, answerer: StubAnswerer, answer: Answer
+) -> None:
+    answerer.answer = answer
+    done = await run("action_answer", QUESTION, "nlu_fallback", 0.4, others={"request_human": 0.31})
+    assert [read_effect(effect) for effect in done.effects] == [Escalate(queue="support", reason="asked_for")]
+    assert done.said == ["utter_handed_off"]
+
+
+async def test_faint_hint_of_a_wish_for_a_person_is_not_followed(run: Run, answerer: StubAnswerer) -> None:
+    answerer.answer = HAND_OFF
+    done = await run("action_answer", QUESTION, "nlu_fallback", 0.4, others={"request_human": 0.29})
+    assert done.said == ["utter_no_answer"]
+
+
+async def test_article_that_answers_comes_before_a_hint_of_a_wish(run: Run, answerer: StubAnswerer) -> None:
+    answerer.answer = ANSWER
+    done = await run("action_answer", QUESTION, "nlu_fallback", 0.4, others={"request_human": 0.45})
     assert [effect["effect"] for effect in done.effects] == ["answered"]
 
 

@@ -86,7 +86,6 @@ async def test_choice_sent_again_is_the_same_message(bench: Bench) -> None:
     assert again == first
 
 
-@pytest.mark.xfail(strict=True, reason="a later offer of the same choice makes the retry another message (409)")
 async def test_choice_sent_again_after_a_later_offer_is_the_same_message(bench: Bench) -> None:
     conversation = await bench.new()
     bench.dialogue.follow(
@@ -365,7 +364,6 @@ async def test_turn_that_outlasts_the_stop_is_taken_up_once_at_the_next_start(ma
     assert [m.text for m in after.messages(conversation)] == ["text 0", "You wrote: text 0"]
 
 
-@pytest.mark.xfail(strict=True, reason="a worker that stop() cancelled is woken again by its done callback")
 async def test_nothing_is_begun_after_the_stop(bench: Bench) -> None:
     await _stop_during_a_turn_that_hangs(bench, 2)
     begun = len(bench.dialogue.calls)
@@ -397,9 +395,6 @@ async def test_too_much_waiting_is_refused_and_not_stored(make_bench: MakeBench)
     assert [m.text for m in await bench.say(conversation, "Now then")] == ["ok"]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="an error outside the dialogue ends the worker; the message waits until a restart"
-)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_database_that_fails_once_leaves_no_message_unanswered(
     bench: Bench, monkeypatch: pytest.MonkeyPatch

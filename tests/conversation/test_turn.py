@@ -315,17 +315,39 @@ async def test_contact_given_before_goes_with_a_later_case(bench: Bench) -> None
     assert [e.contact for e in bench.escalations()] == [contact.model_dump()]
 
 
-async def test_questions_without_an_answer_are_counted(bench: Bench) -> None:
+def passage() -> TurnResult:
+    """A turn that answers."""
+    decision = answered("answer")
+    return TurnResult(replies=[Reply(text="A passage", answered=decision)], effects=[decision])
+
+
+@pytest.mark.parametrize(
+    ("results", "misses"),
+    [
+        ([said("No.", effects=[answered("hand_off")])] * 2, [0, 1, 2]),
+        ([said("ok")] * 2, [0, 0, 0]),
+        # An answer counts when the customer did not turn it down in the next turn.
+        ([said("No.", effects=[answered("hand_off")]), passage(), said("Glad it helped.")], [0, 1, 1, 0]),
+        ([passage(), said("Sorry.", effects=[answered("hand_off")])], [0, 0, 1]),
+        (
+            [said("No.", effects=[answered("hand_off")]), passage(), said("Sorry.", effects=[answered("hand_off")])],
+            [0, 1, 1, 2],
+        ),
+        # A case begins the count anew.
+        (
+            [
+                said("No.", effects=[answered("hand_off")]),
+                said("Case.", effects=[answered("hand_off"), Escalate(queue="support", reason="low_confidence")]),
+            ],
+            [0, 1, 0],
+        ),
+    ],
+)
+async def test_questions_without_an_answer_are_counted(
+    bench: Bench, results: list[TurnResult], misses: list[int]
+) -> None:
     conversation = await bench.new()
-    miss = said("No.", effects=[answered("hand_off")])
-    bench.dialogue.follow(
-        miss,
-        miss,
-        said("Which?", effects=[answered("clarify")]),
-        miss,
-        said("Case.", effects=[answered("hand_off"), Escalate(queue="support", reason="low_confidence")]),
-        said("ok"),
-    )
-    for number in range(6):
+    bench.dialogue.follow(*results, said("…"))
+    for number in range(len(misses)):
         await bench.say(conversation, f"text {number}")
-    assert [call.context.misses for call in bench.dialogue.calls] == [0, 1, 2, 0, 1, 0]
+    assert [call.context.misses for call in bench.dialogue.calls] == misses

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from bot.conversation.models import Conversation, Message
-from bot.errors import NotFound
-from bot.handoff.escalation import Line, escalate, latest, list_cases, read_case
+from bot.errors import ConversationError, NotFound
+from bot.handoff.escalation import Line, close, escalate, latest, list_cases, read_case
 
 CONTACT = {"name": "Ayşe", "email": "ayse@example.com", "time": "yarın"}
 
@@ -92,3 +92,34 @@ def test_case_that_does_not_exist(session: Session, number: int) -> None:
     with pytest.raises(NotFound, match=f"no case {number}") as caught:
         read_case(session, number)
     assert "refill cases" in caught.value.remedy
+
+
+@pytest.mark.parametrize("owner", ["queue:support", "agent:ayse"])
+def test_closed_case_gives_the_conversation_back(session: Session, conversation: Conversation, owner: str) -> None:
+    made = escalate(session, conversation, "support", "asked_for")
+    conversation.owner = owner
+    assert close(session, made.id) is made
+    assert made.status == "closed"
+    assert made.closed_at is not None
+    assert (conversation.owner, conversation.owner_version) == ("bot", 2)
+
+
+def test_conversation_stays_with_people_while_another_case_is_open(
+    session: Session, conversation: Conversation
+) -> None:
+    first = escalate(session, conversation, "support", "asked_for")
+    second = escalate(session, conversation, "success", "asked_for")
+    close(session, first.id)
+    assert conversation.owner == "queue:support"
+    close(session, second.id)
+    assert conversation.owner == "bot"
+
+
+def test_closing_what_is_closed_or_not_there(session: Session, conversation: Conversation) -> None:
+    made = escalate(session, conversation, "support", "asked_for")
+    close(session, made.id)
+    with pytest.raises(ConversationError, match="closed already"):
+        close(session, made.id)
+    with pytest.raises(NotFound, match="no case 99"):
+        close(session, 99)
+    assert conversation.owner_version == 2

@@ -14,7 +14,15 @@ from bot.knowledge.index import MANIFEST, read_manifest
 from tests.knowledge.fakes import WordEncoder, build, project, put
 
 # Each appears in one place of the internal article and nowhere else.
-CANARIES = ("zanzibarid", "zanzibartitle", "zanzibarquestion", "zanzibarproduct", "zanzibarheading", "zanzibarbody")
+CANARIES = (
+    "zanzibarid",
+    "zanzibarurl",
+    "zanzibartitle",
+    "zanzibarquestion",
+    "zanzibarproduct",
+    "zanzibarheading",
+    "zanzibarbody",
+)
 CANARY = "zanzibar"
 INSIDE = "zanzibarid-discounts"
 WORDS = ("milk", "cups", "beans", "foam", "grinder", "napkin", "sugar", "lids")
@@ -41,6 +49,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
         title="zanzibartitle discounts",
         questions='["which zanzibarquestion discount may I give?"]',
         product="zanzibarproduct",
+        url="https://zanzibarurl.example/discounts",
         audience="internal",
     )
     encoder = WordEncoder()

@@ -59,7 +59,6 @@ def test_a_duplicate_id_names_both_files(root: Path) -> None:
     assert "The id 'good' is taken by knowledge_base/public/en/good.md." in error.message
 
 
-@pytest.mark.xfail(strict=True, reason="line 2 is named wherever the id stands")
 def test_a_duplicate_id_is_named_with_its_line(root: Path) -> None:
     text = article_text(id=None).replace("language:", "id: good\nlanguage:")
     write(root, "public/en/second.md", text)
@@ -131,7 +130,6 @@ def test_a_translation_of_a_broken_article_is_named_as_well(root: Path) -> None:
     assert [error.file.name for error in load(root).errors] == ["bad.md", "bad-th.md"]
 
 
-@pytest.mark.xfail(strict=True, reason="of two translations into one language the later file silently wins")
 def test_two_translations_into_one_language_are_named(root: Path) -> None:
     put(root, "good-th", language="th", translation_of="good")
     put(root, "good-th-2", language="th", translation_of="good")

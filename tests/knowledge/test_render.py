@@ -118,7 +118,6 @@ def test_links_to_articles_lead_to_pages_and_dead_ones_become_text(written: str,
     assert link_articles(written, resolve) == shown
 
 
-@pytest.mark.xfail(strict=True, reason="only the plain form of a link to an article is recognised")
 @pytest.mark.parametrize(
     ("written", "shown"),
     [

@@ -58,7 +58,6 @@ def test_url_that_is_no_sqlite_file(tmp_path: Path, url: str) -> None:
     assert "sqlite:///var/refill.db" in caught.value.remedy
 
 
-@pytest.mark.xfail(strict=True, raises=OSError, reason="a folder that cannot be made is a raw FileExistsError")
 def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way", "utf-8")
     with pytest.raises(StorageError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
@@ -15,10 +16,14 @@ from bot.conversation.store import StoredMessage
 from bot.errors import ErrorBody, NotFound
 from bot.knowledge.render import to_html
 
-router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
-
 Language = Literal["en", "zh", "tr", "th"]
 ConversationId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
+router = APIRouter(
+    prefix="/api/v1/conversations",
+    tags=["conversations"],
+    responses={422: {"model": ErrorBody, "description": "What was sent breaks a rule."}},
+)
+
 # So often a reader looks for messages that another process stored.
 _HEARTBEAT_SECONDS = 5.0
 _NOT_YOURS: dict[int | str, dict[str, Any]] = {
@@ -146,7 +151,7 @@ async def visitor(
 
 Visitor = Annotated[str, Depends(visitor)]
 State = Annotated[WebchatState, Depends(state_of)]
-After = Annotated[int, Query(ge=0, description="Number of the last message you have.")]
+After = Annotated[int, Query(ge=0, le=2**53, description="Number of the last message you have.")]
 
 
 @router.post("", status_code=201, responses=_TOO_LARGE)
@@ -184,10 +189,12 @@ async def read_messages(
     after: After = 0,
     wait: Annotated[float, Query(ge=0, le=30, description="Seconds to wait for a message if there is none.")] = 0.0,
 ) -> Messages:
-    """Messages after a number, at most 200 at a time; all of them with after=0."""
+    """Messages after a number, at most 200 at a time; ask again with the last number for the rest."""
     with state.delivery.reader(conversation_id) as reader:
+        end = asyncio.get_running_loop().time() + wait
         messages = await state.messages_after(conversation_id, after, _BATCH)
-        while not messages and wait > 0 and await reader.wait(wait):
+        while not messages and (left := end - asyncio.get_running_loop().time()) > 0:
+            await reader.wait(min(left, _HEARTBEAT_SECONDS))
             messages = await state.messages_after(conversation_id, after, _BATCH)
         return Messages(messages=[_shown(message) for message in messages], typing=reader.typing)
 
@@ -205,7 +212,7 @@ async def read_events(
     request: Request,
     state: State,
     after: After = 0,
-    last_event_id: Annotated[str | None, Header(pattern="^[0-9]{1,18}$")] = None,
+    last_event_id: Annotated[str | None, Header(pattern="^[0-9]{1,15}$")] = None,
 ) -> StreamingResponse:
     """Server-sent events: `message` (its id is its number) and `typing` (true or false).
 
@@ -219,13 +226,14 @@ async def read_events(
         yield "retry: 2000\n\n"
         with state.delivery.reader(conversation_id) as reader:
             while not await request.is_disconnected() and not state.closing:
-                for message in await state.messages_after(conversation_id, number, _BATCH):
+                batch = await state.messages_after(conversation_id, number, _BATCH)
+                for message in batch:
                     number = message.number
                     yield f"id: {number}\nevent: message\ndata: {_shown(message).model_dump_json()}\n\n"
                 if typing != reader.typing:
                     typing = reader.typing
                     yield f"event: typing\ndata: {str(typing).lower()}\n\n"
-                if not await reader.wait(_HEARTBEAT_SECONDS):
+                if len(batch) < _BATCH and not await reader.wait(_HEARTBEAT_SECONDS):
                     yield ": still here\n\n"
 
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}

@@ -118,7 +118,11 @@ panel.addEventListener("keydown", (event) => {
 });
 part("person").addEventListener("click", () => conversation.send(words.person));
 chat.querySelectorAll("[data-example]").forEach((button) => {
-  button.addEventListener("click", () => (conversation.send(button.textContent), text.focus()));
+  button.addEventListener("click", () => conversation.send(button.textContent));
+});
+// Buttons among the messages vanish or close once used; the keyboard goes on from where they were.
+scroller.addEventListener("click", (event) => {
+  if (event.target.closest("button")) scroller.focus({ preventScroll: true });
 });
 part("restart").addEventListener("click", () => {
   confirmation.returnValue = "no";

@@ -107,6 +107,7 @@ export class Conversation extends EventTarget {
       this.#last = Math.max(this.#last, message.number);
       this.#store(message);
     }
+    if (list.some((message) => message.author === "agent")) this.#checkCase();
     if (list.length) this.#changed();
   }
 
