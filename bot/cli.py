@@ -332,12 +332,14 @@ def reply(
     from bot.conversation.store import ConversationStore
     from bot.handoff.escalation import read_case
 
+    if not 1 <= len(agent.strip()) <= 50:
+        raise RefillError(f"--agent must have 1 to 50 characters. Currently, it is {agent!r}.")
     settings = load_settings()
     with _database(settings) as engine:
         with Session(engine) as session:
             case = read_case(session, number)
         if case.status != "open":
-            raise RefillError(f"Case {number} is closed.", "The customer has to write again first.")
+            raise RefillError(f"Case {number} is closed.", "It takes a new case: the customer asks for a person again.")
         text = clean_text(text, settings["conversation.max_length"])
         ConversationStore(engine).add_agent_message(case.conversation_id, agent, text)
     out.print(f"Sent. `refill close {number}` gives the conversation back to the bot.")

@@ -62,7 +62,7 @@ class ConversationError(RefillError):
     """A request about a conversation cannot be carried out."""
 
     code = "conversation"
-    status = 400
+    status = 409
 
 
 class InvalidInput(ConversationError):

@@ -22,7 +22,7 @@ from bot.channels.webchat.state import WebchatState
 from bot.conversation.delivery import Delivery
 from bot.conversation.service import ConversationService
 from bot.conversation.store import ConversationStore
-from bot.dialogue.client import RasaClient
+from bot.dialogue.client import RasaClient, plain_text
 from bot.dialogue.replies import Replies
 from bot.dialogue.sidecar import Sidecar
 from bot.encoder.encoder import Encoder
@@ -150,6 +150,7 @@ async def running(
             settings["conversation.max_length"],
             settings["conversation.max_waiting"],
             settings["conversation.concurrency"],
+            lambda text: encoder.encode([plain_text(text)], "query"),
         )
         webchat = WebchatState(service, store, delivery, lambda: answerer)
         executor = create_executor(lambda: answerer)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import unicodedata
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from bot.conversation.delivery import Delivery
@@ -63,6 +64,8 @@ class ConversationService:
         max_length: Longest message, in characters.
         max_waiting: Messages that may wait before new ones are refused.
         concurrency: Conversations answered at the same time.
+        foresee: Called in a thread with each text as it comes in, so that what its turn will need (its vector) is
+            made while it is being stored.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class ConversationService:
         max_length: int = 4000,
         max_waiting: int = 500,
         concurrency: int = 8,
+        foresee: Callable[[str], object] | None = None,
     ) -> None:
         self._store = store
         self._dialogue = dialogue
@@ -84,6 +88,8 @@ class ConversationService:
         self._max_length = max_length
         self._max_waiting = max_waiting
         self._slots = asyncio.Semaphore(concurrency)
+        self._foresee = foresee
+        self._foreseen: set[asyncio.Task[object]] = set()
         self._workers: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
         self._waiting = 0
@@ -137,6 +143,8 @@ class ConversationService:
             text = clean_text(text, self._max_length)
         if self._waiting >= self._max_waiting:
             raise Overloaded("Too many messages are waiting.", "Send it again in a few seconds.")
+        if payload is None and self._foresee and not self._foreseen:
+            self._begin_early(text, self._foresee)
         message, new = await asyncio.to_thread(
             self._store.add_customer_message, conversation_id, client_id, text, content
         )
@@ -145,6 +153,19 @@ class ConversationService:
             self._delivery.notify(conversation_id)
             self._wake(conversation_id)
         return message, new
+
+    def _begin_early(self, text: str, foresee: Callable[[str], object]) -> None:
+        """One text at a time: under load this would only take the processor from the turns under way."""
+        task: asyncio.Task[object] = asyncio.create_task(asyncio.to_thread(foresee, text))
+        self._foreseen.add(task)
+
+        def done(finished: asyncio.Task[object]) -> None:
+            self._foreseen.discard(finished)
+            if not finished.cancelled() and (error := finished.exception()):
+                # The turn meets the same error and deals with it.
+                logger.warning("A message's vector could not be made early: %s", error)
+
+        task.add_done_callback(done)
 
     def _wake(self, conversation_id: str) -> None:
         if self._stopping:

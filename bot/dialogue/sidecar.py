@@ -116,7 +116,17 @@ class Sidecar:
     async def _launch(self, model: Path) -> None:
         command = [
             str(rasa_python(self._settings)),
-            *("-m", "rasa", "run", "--model", str(model), "--port", str(self.port), "--interface", "127.0.0.1"),
+            *(
+                "-m",
+                "bot.nlu.launch",
+                "run",
+                "--model",
+                str(model),
+                "--port",
+                str(self.port),
+                "--interface",
+                "127.0.0.1",
+            ),
             *("--endpoints", "endpoints.yml", "--credentials", "credentials.yml"),
         ]
         self._process = await asyncio.create_subprocess_exec(
@@ -199,7 +209,7 @@ class Sidecar:
         """End a Rasa that outlived a killed Refill; it holds the port."""
         try:
             process = psutil.Process(int(self._pid_file.read_text("utf-8")))
-            if "rasa" in process.cmdline() and str(self.port) in process.cmdline():
+            if "bot.nlu.launch" in process.cmdline() and str(self.port) in process.cmdline():
                 process.kill()
                 process.wait(_STOP_SECONDS)
         except (OSError, ValueError, psutil.Error):

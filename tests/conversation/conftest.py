@@ -24,7 +24,7 @@ async def make_bench(engine: Engine) -> AsyncIterator[Callable[..., Bench]]:
     """Makes services, all on the same database; stops them at the end."""
     made: list[Bench] = []
 
-    def make(**options: int) -> Bench:
+    def make(**options: Any) -> Bench:
         made.append(Bench(engine, **options))
         return made[-1]
 

@@ -112,7 +112,7 @@ def domain_replies() -> Replies:
 class Bench:
     """A conversation service with all around it that it needs."""
 
-    def __init__(self, engine: Engine, **options: int) -> None:
+    def __init__(self, engine: Engine, **options: Any) -> None:
         self.engine = engine
         self.store = ConversationStore(engine)
         self.delivery = Delivery()

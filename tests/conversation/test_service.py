@@ -10,7 +10,7 @@ import pytest
 
 from bot.conversation.store import ConversationStore, DuplicateId, Outcome, StoredMessage
 from bot.dialogue.turn import Choice, Escalate, OfferPerson, TurnResult
-from bot.errors import NotFound, Overloaded, StorageError
+from bot.errors import EncoderError, NotFound, Overloaded, StorageError
 from tests.conversation.fakes import PATIENCE, Bench, Call, echo, said
 
 MakeBench = Callable[..., Bench]
@@ -418,3 +418,23 @@ async def test_database_that_fails_once_leaves_no_message_unanswered(
         await asyncio.sleep(0.01)
     assert failures == []
     assert [m.author for m in bench.messages(conversation)] == ["customer", "bot"]
+
+
+async def test_a_text_is_foreseen_while_it_is_stored_and_a_choice_is_not(make_bench: MakeBench) -> None:
+    seen: list[str] = []
+    bench = make_bench(foresee=seen.append)
+    conversation = await bench.new()
+    await bench.say(conversation, "  Hello  ")
+    assert seen == ["Hello"]
+
+
+async def test_what_cannot_be_foreseen_does_not_stop_the_turn(
+    make_bench: MakeBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(text: str) -> None:
+        raise EncoderError("The encoder is away.")
+
+    bench = make_bench(foresee=fail)
+    conversation = await bench.new()
+    assert [message.author for message in await bench.say(conversation, "Hello")] == ["bot"]
+    assert "The encoder is away." in caplog.text

@@ -168,7 +168,7 @@ async def test_rasa_that_ignores_the_wish_to_end(
 async def test_leftover_of_a_killed_refill_is_ended(project: Settings, make_sidecar: Callable[..., Sidecar]) -> None:
     fake_rasa(project)
     sidecar = make_sidecar()
-    command = [str(project.path(".venv-rasa", "bin", "python")), "-m", "rasa", "run"]
+    command = [str(project.path(".venv-rasa", "bin", "python")), "-m", "bot.nlu.launch", "run"]
     leftover = start([*command, "--port", str(sidecar.port), "--interface", "127.0.0.1"])
     pid_file = project.path("var", f"rasa-{sidecar.port}.pid")
     pid_file.parent.mkdir()

@@ -2,7 +2,7 @@
 
 const BASE = "/api/v1/conversations";
 const REQUEST_MS = 20_000;
-const QUIET_MS = 40_000; // The server says something every 15 s.
+const QUIET_MS = 40_000; // The server says something every 5 s.
 const FIRST_BYTE_MS = 8_000; // A proxy that holds a stream back delivers nothing at all.
 const HIDDEN_MS = 15_000;
 const PAGE = 200;
