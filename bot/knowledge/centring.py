@@ -2,7 +2,7 @@
 
 A multilingual encoder puts texts of one language near each other whatever they say. Subtracting the mean vector of the
 language from questions and passages, each with the mean of its own kind, removes most of that. On the shipped knowledge
-base, variants that were left out found their own article first in 0.70 of cases instead of 0.64.
+base, question variants that were left out found their own article first in 0.725 of cases instead of 0.672.
 """
 
 from __future__ import annotations

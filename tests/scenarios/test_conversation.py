@@ -84,13 +84,33 @@ def test_a_person_within_one_turn_and_contact_afterwards(
     assert [line.text for line in case.transcript][:2] == [request_text, told["text"]]
 
 
-def test_a_person_in_the_middle_of_the_form(product: Product, visit: Visit) -> None:
-    guest = visit(product, "en")
-    guest.say("agent please")
+@pytest.mark.parametrize(
+    ("language", "first", "again"),
+    [
+        ("en", "agent please", "I said I want to talk to a human being now"),
+        ("zh", "我要转人工", "我要跟真人客服说话"),
+        ("tr", "temsilciye bağlanmak istiyorum", "gerçek bir insanla görüşmek istiyorum"),
+        ("th", "ขอคุยกับเจ้าหน้าที่", "อยากคุยกับคนจริงๆ"),
+    ],
+)
+def test_a_person_in_the_middle_of_the_form(
+    product: Product, visit: Visit, language: str, first: str, again: str
+) -> None:
+    guest = visit(product, language)
+    guest.say(first)
     number = guest.state()["case"]["number"]
-    replies = guest.say("I said I want to talk to a human being now")
-    assert str(number) in texts(replies)
+    replies = guest.say(again)
+    assert str(number) in replies[0]["text"]
+    assert replies[-1]["text"] == _reply(product, "utter_ask_contact_name", language)
     assert guest.state()["case"]["number"] == number
+
+
+def test_a_person_right_after_an_answer_and_after_a_clarification(product: Product, visit: Visit) -> None:
+    for before in ("how do I reset my back office password", "printer"):
+        guest = visit(product, "en")
+        guest.say(before)
+        guest.say("this is not enough, get me a human")
+        assert guest.state()["owner"] == "queue"
 
 
 def test_the_form_is_interrupted_by_a_question_and_goes_on(product: Product, visit: Visit) -> None:
