@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 
 from bot import cli
 from bot.conversation.models import Conversation
-from bot.conversation.store import ConversationStore, Outcome
+from bot.conversation.records import Outcome
+from bot.conversation.store import ConversationStore
 from bot.dialogue.turn import Contact, Effect, Escalate, Reply, SaveContact
 from bot.handoff.models import Escalation
 from bot.settings import SETTINGS, load_settings

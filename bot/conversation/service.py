@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from bot.conversation.delivery import Delivery
-from bot.conversation.store import ConversationStore, Outcome, Snapshot, StoredMessage
+from bot.conversation.records import Outcome, Snapshot, StoredMessage
+from bot.conversation.store import ConversationStore
 from bot.dialogue.replies import Replies
 from bot.dialogue.turn import Contact, Escalate, Offer, TurnContext, TurnResult
 from bot.errors import DialogueError, InvalidInput, Overloaded

@@ -6,12 +6,10 @@ them follow each other and numbers have no gaps.
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import secrets
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Engine, func, select, update
@@ -19,65 +17,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from bot.conversation.models import Conversation, Message, now
+from bot.conversation.records import DuplicateId, Outcome, Snapshot, StoredMessage
 from bot.dialogue.turn import Answered, Case, Effect, Escalate, OfferPerson, Reply, SaveContact
-from bot.errors import ConversationError, NotFound
+from bot.errors import NotFound
 from bot.handoff.escalation import escalate, latest
-
-
-class DuplicateId(ConversationError):
-    """The sender used one id for two different messages; the second was not stored."""
-
-    code = "duplicate_id"
-    status = 409
-
-
-@dataclass(frozen=True)
-class StoredMessage:
-    """A message as it was stored."""
-
-    conversation_id: str
-    number: int
-    author: str
-    client_id: str | None
-    text: str
-    content: dict[str, Any]
-    created_at: dt.datetime
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A conversation at one moment, with what a turn needs of its past."""
-
-    id: str
-    channel: str
-    audience: str
-    language: str
-    owner: str
-    owner_version: int
-    last_number: int
-    segment: int
-    segment_turns: int
-    misses: int
-    contact: dict[str, str] | None
-    case: Case | None
-    last_bot: StoredMessage | None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a turn leaves behind.
-
-    Attributes:
-        replies: The bot's messages.
-        effects: What they ask for.
-        language: Of the conversation from now on.
-        rotate: Rasa's next turn begins a new segment.
-    """
-
-    replies: Sequence[Reply]
-    effects: Sequence[Effect] = field(default_factory=tuple)
-    language: str = "en"
-    rotate: bool = False
 
 
 def _stored(message: Message) -> StoredMessage:

@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 
 from bot.conversation.delivery import Delivery
 from bot.conversation.models import Conversation, Message
+from bot.conversation.records import StoredMessage
 from bot.conversation.service import ConversationService
-from bot.conversation.store import ConversationStore, StoredMessage
+from bot.conversation.store import ConversationStore
 from bot.dialogue.replies import Replies
 from bot.dialogue.turn import Choice, Effect, Reply, TurnContext, TurnResult
 from bot.handoff.models import Escalation

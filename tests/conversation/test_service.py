@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from bot.conversation.store import ConversationStore, DuplicateId, Outcome, StoredMessage
+from bot.conversation.records import DuplicateId, Outcome, StoredMessage
+from bot.conversation.store import ConversationStore
 from bot.dialogue.turn import Choice, Escalate, OfferPerson, TurnResult
 from bot.errors import EncoderError, NotFound, Overloaded, StorageError
 from tests.conversation.fakes import PATIENCE, Bench, Call, echo, said

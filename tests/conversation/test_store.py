@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from bot.conversation.store import ConversationStore, DuplicateId, Outcome
+from bot.conversation.records import DuplicateId, Outcome
+from bot.conversation.store import ConversationStore
 from bot.dialogue.turn import Answered, Choice, OfferPerson, Reply
 from bot.errors import NotFound
 from bot.knowledge.answer import Citation

@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bot.channels.webchat.state import WebchatState, state_of
-from bot.conversation.store import StoredMessage
+from bot.conversation.records import StoredMessage
 from bot.errors import ErrorBody, NotFound
 from bot.knowledge.render import to_html
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from bot.conversation.delivery import Delivery
+from bot.conversation.records import Snapshot, StoredMessage
 from bot.conversation.service import ConversationService
-from bot.conversation.store import ConversationStore, Snapshot, StoredMessage
+from bot.conversation.store import ConversationStore
 from bot.knowledge.answer import Answerer
 
 

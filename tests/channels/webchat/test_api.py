@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from bot.channels.webchat import api
-from bot.conversation.store import Outcome
+from bot.conversation.records import Outcome
 from bot.dialogue.turn import Choice, Escalate, Reply, TurnResult
 from bot.knowledge.answer import Citation
 from tests.channels.webchat.conftest import API, Chat, Visitor, assert_error
