@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import platform
+import signal
 import socket
+import subprocess
+import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,10 +30,8 @@ import numpy as np
 import psutil
 
 from benchmarks import stock_rasa
-from bot.encoder.encoder import encoder_folder, load_encoder
-from bot.knowledge import build
-from bot.serve import running
-from bot.settings import Settings, load_settings
+from bot.encoder.encoder import encoder_folder
+from bot.settings import SETTINGS, Settings, load_settings
 
 QUESTIONS = 60
 CLIENTS = (1, 20)
@@ -75,7 +77,7 @@ def floor(settings: Settings, texts: Sequence[str]) -> dict[str, float]:
     import torch
     from sentence_transformers import SentenceTransformer
 
-    torch.set_num_threads(settings["encoder.threads"])
+    torch.set_num_threads(os.cpu_count() or 1)
     model = SentenceTransformer(str(encoder_folder(settings)), device="cpu")
     model.encode("warm up", prompt_name="query")
     times = []
@@ -149,16 +151,45 @@ async def measure_stock(settings: Settings, articles: list[Any], texts: Sequence
     return {"loads": [asdict(entry) for entry in loads], "long": long, "memory_mb": memory}
 
 
+@contextlib.contextmanager
+def refill_server(settings: Settings, database: Path) -> Iterator[tuple[Settings, subprocess.Popen[bytes]]]:
+    """`refill serve` as users run it, a process of its own, on free ports."""
+    own = settings.replace(
+        server__port=free_port(),
+        server__internal_port=free_port(),
+        dialogue__rasa_port=free_port(),
+        storage__url=f"sqlite:///{database}",
+    )
+    names = ("server.port", "server.internal_port", "dialogue.rasa_port", "storage.url")
+    changed = {setting.variable: str(own[setting.name]) for setting in SETTINGS if setting.name in names}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bot.cli", "serve"],
+        cwd=settings.root,
+        env={**os.environ, **changed},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{own['server.port']}", trust_env=False) as http:
+            for _ in range(1200):
+                if process.poll() is not None:
+                    raise RuntimeError("Refill ended while starting; run `refill serve` to see why")
+                with contextlib.suppress(httpx.HTTPError):
+                    if http.get("/health").json()["status"] == "ok":
+                        break
+                time.sleep(0.2)
+        yield own, process
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
 async def measure_refill(settings: Settings, texts: Sequence[str], database: Path) -> dict[str, Any]:
     """Refill, over its public API."""
-    encoder = load_encoder(settings)
-    answerer = build.answerer(settings, build.ensure_index(settings, encoder).index, encoder)
-    own = settings.replace(
-        server__port=0, server__internal_port=0, dialogue__rasa_port=0, storage__url=f"sqlite:///{database}"
-    )
-    async with running(own, encoder, answerer) as product:
+    with refill_server(settings, database) as (own, server):
+        url = f"http://127.0.0.1:{own['server.port']}"
         limits = httpx.Limits(max_connections=128, max_keepalive_connections=128)
-        async with httpx.AsyncClient(base_url=product.url, timeout=60, trust_env=False, limits=limits) as http:
+        async with httpx.AsyncClient(base_url=url, timeout=60, trust_env=False, limits=limits) as http:
             tokens: dict[str, str] = {}
 
             async def conversation() -> str:
@@ -178,15 +209,13 @@ async def measure_refill(settings: Settings, texts: Sequence[str], database: Pat
                 return bool(replies) and all(reply["author"] == "bot" for reply in replies)
 
             loads, long = await measure(turn, conversation, texts)
-            handed = await asyncio.to_thread(_unavailable, own)
-            rasa = product.sidecar.pid
-            assert rasa is not None
-            memory = {"refill": psutil.Process().memory_info().rss, "rasa": psutil.Process(rasa).memory_info().rss}
-    megabytes = {name: size / 2**20 for name, size in memory.items()}
+        handed = _unavailable(own)
+        processes = {"refill": psutil.Process(server.pid), "rasa": psutil.Process(server.pid).children()[0]}
+        memory = {name: process.memory_info().rss / 2**20 for name, process in processes.items()}
     return {
         "loads": [asdict(entry) for entry in loads],
         "long": long,
-        "memory_mb": megabytes,
+        "memory_mb": memory,
         "turns_the_bot_could_not_take": handed,
     }
 
@@ -245,7 +274,6 @@ def main() -> None:
             "stock_rasa": asyncio.run(measure_stock(settings, articles, texts, Path(scratch) / "stock")),
             "refill": asyncio.run(measure_refill(settings, texts, Path(scratch) / "refill.db")),
         }
-        # Last, so that its model does not count as Refill's memory.
         results["floor"] = floor(settings, texts)
     target = settings.path("results", "turn_latency.json")
     target.parent.mkdir(exist_ok=True)

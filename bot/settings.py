@@ -73,7 +73,13 @@ SETTINGS: tuple[Setting, ...] = (
         lambda value: value in ("float32", "int8"),
         "float32 or int8",
     ),
-    Setting("encoder.threads", 2, "Processor threads the encoder may use.", _positive, "greater than 0"),
+    Setting(
+        "encoder.threads",
+        2,
+        "Processor threads when many texts are encoded at once; one text takes one.",
+        _positive,
+        "greater than 0",
+    ),
     Setting("encoder.cache_size", 4096, "Texts whose vectors are remembered.", _positive, "greater than 0"),
     Setting("knowledge.folder", "knowledge_base", "Folder with public/ and internal/ articles."),
     Setting(

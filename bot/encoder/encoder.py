@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import unicodedata
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 Vectors = NDArray[np.float32]
 Role = Literal["query", "passage"]
+_BATCH = 32
 
 
 class TextEncoder(Protocol):
@@ -48,11 +50,15 @@ class Encoder:
         model: Gives unit vectors; knows the prompts `query` and `passage`.
         fingerprint: Names the model.
         cache_size: Texts remembered; at least 1.
+        threads: Batches encoded at the same time when there are several; at least 1.
     """
 
-    def __init__(self, model: SentenceTransformer, fingerprint: str, cache_size: int = 4096) -> None:
+    def __init__(self, model: SentenceTransformer, fingerprint: str, cache_size: int = 4096, threads: int = 1) -> None:
         if cache_size < 1:
             raise ValueError(f"cache_size must be at least 1. Currently, it is {cache_size}.")
+        if threads < 1:
+            raise ValueError(f"threads must be at least 1. Currently, it is {threads}.")
+        self._threads = threads
         self._model = model
         self._fingerprint = fingerprint
         self._cache: OrderedDict[tuple[str, str], Vectors] = OrderedDict()
@@ -85,16 +91,11 @@ class Encoder:
         missing = [key for key in dict.fromkeys(keys) if key not in found]
         if progress and len(keys) > len(missing):
             progress(len(keys) - len(missing))
-        batch = 32
         # Texts of like length share a batch, so that little is spent on padding.
         missing.sort(key=lambda key: len(key[1]))
-        for start in range(0, len(missing), batch):
-            part = missing[start : start + batch]
-            vectors = self._model.encode(
-                [text for _, text in part], prompt_name=role, batch_size=batch, show_progress_bar=False
-            )
-            for key, vector in zip(part, np.asarray(vectors, dtype=np.float32), strict=True):
-                found[key] = vector
+        parts = [missing[start : start + _BATCH] for start in range(0, len(missing), _BATCH)]
+        for part, vectors in zip(parts, self._encode_parts(parts, role), strict=True):
+            found.update(zip(part, vectors, strict=True))
             if progress:
                 progress(len(part))
         with self._lock:
@@ -105,6 +106,20 @@ class Encoder:
         if not keys:
             return np.zeros((0, 0), dtype=np.float32)
         return np.stack([found[key] for key in keys])
+
+    def _encode_parts(self, parts: Sequence[Sequence[tuple[str, str]]], role: Role) -> Iterator[Vectors]:
+        """Vectors of each part, in order; a single one is encoded in the caller's thread."""
+
+        def encode(part: Sequence[tuple[str, str]]) -> Vectors:
+            texts = [text for _, text in part]
+            vectors = self._model.encode(texts, prompt_name=role, batch_size=_BATCH, show_progress_bar=False)
+            return np.asarray(vectors, dtype=np.float32)
+
+        if len(parts) < 2 or self._threads == 1:
+            yield from map(encode, parts)
+            return
+        with ThreadPoolExecutor(self._threads) as pool:
+            yield from pool.map(encode, parts)
 
 
 def encoder_folder(settings: Settings) -> Path:
@@ -122,7 +137,9 @@ def ensure_encoder(settings: Settings, report: Callable[[str], None] = lambda li
 
 
 def load_encoder(settings: Settings) -> Encoder:
-    """Load `models/encoder/` for use: a few seconds and about 500 MB (float32).
+    """Load `models/encoder/` for use: a few seconds and about 800 MB (float32).
+
+    One text is encoded on one thread: a second one gains a millisecond and takes the processor from the rest of a turn.
 
     Raises:
         EncoderError: It is not built yet, not the one configured, or damaged.
@@ -137,7 +154,7 @@ def load_encoder(settings: Settings) -> Encoder:
 
     from bot.encoder.onnx import OnnxTransformer
 
-    torch.set_num_threads(settings["encoder.threads"])
+    torch.set_num_threads(1)
     pooling, prompts, positions = _plain_settings(folder)
     try:
         pooling_module = Pooling.load(str(pooling))
@@ -147,14 +164,14 @@ def load_encoder(settings: Settings) -> Encoder:
         ) from error
     model = SentenceTransformer(
         modules=[
-            OnnxTransformer(folder, GRAPHS[precision], settings["encoder.threads"], positions),
+            OnnxTransformer(folder, GRAPHS[precision], 1, positions),
             pooling_module,
             Normalize(),
         ],
         prompts=prompts,
         device="cpu",
     )
-    return Encoder(model, _fingerprint(folder, precision), settings["encoder.cache_size"])
+    return Encoder(model, _fingerprint(folder, precision), settings["encoder.cache_size"], settings["encoder.threads"])
 
 
 def _plain_settings(folder: Path) -> tuple[Path, dict[str, str], int]:

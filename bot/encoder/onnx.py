@@ -31,7 +31,7 @@ class OnnxTransformer(InputModule):
         positions: Longest window in tokens, with the two special ones.
     """
 
-    def __init__(self, folder: Path, graph: str, threads: int = 2, positions: int = 512) -> None:
+    def __init__(self, folder: Path, graph: str, threads: int = 1, positions: int = 512) -> None:
         torch.nn.Module.__init__(self)
         if threads < 1:
             raise ValueError(f"threads must be at least 1. Currently, it is {threads}.")

@@ -228,3 +228,20 @@ def test_is_built_reads_the_manifest(tmp_path: Path, manifest: str, built: bool)
     (tmp_path / MANIFEST).write_text(manifest, "utf-8")
     assert is_built(tmp_path, "", "float32") is built
     assert not is_built(tmp_path, "", "int8")
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_batches_encoded_at_once_give_the_same_in_the_same_order(threads: int) -> None:
+    texts = [f"text {number} " + "x" * (number % 40) for number in range(150)]
+    done: list[int] = []
+    model = CountingModel()
+    encoder = Encoder(cast("SentenceTransformer", model), "test", threads=threads)
+    vectors = encoder.encode(texts, "query", done.append)
+    np.testing.assert_array_equal(vectors, np.stack([CountingModel.vector(text, "query") for text in texts]))
+    assert sum(done) == len(texts)
+    assert len(model.calls) == 5
+
+
+def test_threads_must_be_positive(model: CountingModel) -> None:
+    with pytest.raises(ValueError, match=r"threads must be at least 1\. Currently, it is 0\."):
+        Encoder(cast("SentenceTransformer", model), "test", threads=0)
