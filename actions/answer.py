@@ -67,7 +67,7 @@ class ActionAnswer(TurnAction):
             # Not a question we failed to answer: it does not count towards a hand-off.
             say(dispatcher, "utter_out_of_scope")
             return
-        request(dispatcher, Answered.model_validate(answer.to_json()))
+        request(dispatcher, Answered(answer=answer))
         if answer.decision == "clarify":
             buttons = [
                 {"title": choice.title, "payload": "/choose_article" + json.dumps({"article_id": choice.article_id})}

@@ -9,6 +9,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.base import TurnAction, hand_off, request, say
 from bot.dialogue.turn import Answered, TurnContext
+from bot.knowledge.answer import NO_ANSWER
 
 
 class ActionDidNotHelp(TurnAction):
@@ -20,16 +21,7 @@ class ActionDidNotHelp(TurnAction):
 
     def act(self, dispatcher: CollectingDispatcher, tracker: Tracker, context: TurnContext) -> list[dict[str, Any]]:
         """Offer, or hand off when it happened before."""
-        miss = Answered(
-            decision="hand_off",
-            confidence=0.0,
-            article_id=None,
-            language=None,
-            answer=None,
-            citations=(),
-            alternatives=(),
-        )
-        request(dispatcher, miss)
+        request(dispatcher, Answered(answer=NO_ANSWER))
         if context.misses == 0:
             say(dispatcher, "utter_not_helped")
         else:

@@ -297,7 +297,7 @@ class ConversationStore:
                 escalation = latest(session, conversation.id)
                 if escalation and escalation.status == "open":
                     escalation.contact = conversation.contact
-            elif isinstance(effect, Answered) and effect.decision == "hand_off":
+            elif isinstance(effect, Answered) and effect.answer.decision == "hand_off":
                 missed = True
             elif isinstance(effect, OfferPerson):
                 offered_queue = effect.queue

@@ -101,9 +101,9 @@ def read_messages(messages: Any) -> TurnResult:
             if custom := message.get("custom"):
                 effect = read_effect(custom)
                 effects.append(effect)
-                if isinstance(effect, Answered) and effect.answer is not None:
-                    citations = list(effect.citations)
-                    replies.append(Reply(text=effect.answer, citations=citations, answered=effect))
+                if isinstance(effect, Answered) and effect.answer.answer is not None:
+                    found = effect.answer
+                    replies.append(Reply(text=found.answer, citations=list(found.citations), answered=found))
             if text := message.get("text"):
                 buttons = message.get("buttons") or []
                 choices = [Choice(label=button["title"], payload=button["payload"]) for button in buttons]
@@ -112,7 +112,8 @@ def read_messages(messages: Any) -> TurnResult:
                 replies.append(Reply(text=text, choices=choices))
     except (AttributeError, KeyError, TypeError, ValidationError) as error:
         raise DialogueError(f"Rasa's answer is not in a known form: {error}.") from error
-    undecided = next((e for e in effects if isinstance(e, Answered) and e.answer is None), None)
+    decisions = (effect.answer for effect in effects if isinstance(effect, Answered))
+    undecided = next((answer for answer in decisions if answer.answer is None), None)
     if undecided and replies:
         replies[0] = replies[0].model_copy(update={"answered": undecided})
     return TurnResult(replies=replies, effects=effects)

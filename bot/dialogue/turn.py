@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from bot.knowledge.answer import Alternative, Citation, Decision
+from bot.knowledge.answer import Answer, Citation
 from bot.knowledge.article import Audience
 
 Queue = Literal["support", "success", "account_management"]
@@ -79,17 +79,11 @@ class SaveContact(BaseModel):
 
 
 class Answered(BaseModel):
-    """The decision on a question; an answer's passage is a message of its own."""
+    """The decision on a question; an answer's passage becomes a message of its own."""
 
     model_config = ConfigDict(extra="forbid")
     effect: Literal["answered"] = "answered"
-    decision: Decision
-    confidence: float
-    article_id: str | None
-    language: str | None
-    answer: str | None
-    citations: tuple[Citation, ...]
-    alternatives: tuple[Alternative, ...]
+    answer: Answer
 
 
 class OfferPerson(BaseModel):
@@ -133,7 +127,7 @@ class Reply(BaseModel):
     text: str
     choices: list[Choice] = Field(default_factory=list)
     citations: list[Citation] = Field(default_factory=list)
-    answered: Answered | None = None
+    answered: Answer | None = None
 
 
 class TurnResult(BaseModel):

@@ -65,6 +65,10 @@ class Answer:
         return asdict(self)
 
 
+# Nothing was found.
+NO_ANSWER = Answer("hand_off", 0.0, None, None, None, (), ())
+
+
 class _View:
     """What one audience may see, by id and by subject."""
 
@@ -128,14 +132,13 @@ class Answerer:
             audience: Who asks; only what they may see is searched.
             language: The person's language, preferred for the answer.
         """
-        nothing = Answer("hand_off", 0.0, None, None, None, (), ())
         if not question.strip():
-            return nothing
+            return NO_ANSWER
         view = self._views[audience]
         vector = self._vector(question.strip(), language)
         candidates = rank(view.shelves, vector, self._calibration.question_weight)
         if not candidates:
-            return nothing
+            return NO_ANSWER
         top, among = self._calibration.probabilities(candidates)
         choices = [view.article(candidate.subject, language) for candidate in candidates[:CHOICES]]
         if top >= self._answer_at:

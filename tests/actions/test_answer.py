@@ -32,7 +32,7 @@ async def test_answer(run: Run, answerer: StubAnswerer) -> None:
     assert answerer.asked == [("decide", "How do I refund?", "public", "en")]
     assert done.said == []
     (effect,) = map(read_effect, done.effects)
-    assert effect == Answered.model_validate(ANSWER.to_json())
+    assert effect == Answered(answer=ANSWER)
     assert done.events == []
 
 
@@ -59,7 +59,7 @@ async def test_clarify_offers_the_articles(run: Run, answerer: StubAnswerer) -> 
     done = await run("action_answer", QUESTION)
     assert done.said == ["utter_clarify"]
     (effect,) = done.effects
-    assert effect["decision"] == "clarify"
+    assert effect["answer"]["decision"] == "clarify"
     buttons = done.responses[-1]["buttons"]
     assert [button["title"] for button in buttons] == ["Refunds", 'The "receipt"']
     payloads = [button["payload"].removeprefix("/choose_article") for button in buttons]
@@ -115,7 +115,7 @@ async def test_out_of_scope_is_no_question_without_an_answer(run: Run, answerer:
 async def test_answer_to_what_looked_out_of_scope(run: Run, answerer: StubAnswerer) -> None:
     answerer.answer = ANSWER
     done = await run("action_answer", QUESTION, intent="out_of_scope")
-    assert [effect["decision"] for effect in done.effects] == ["answer"]
+    assert [effect["answer"]["decision"] for effect in done.effects] == ["answer"]
 
 
 @pytest.mark.parametrize("answer", [CLARIFY, HAND_OFF], ids=["clarify", "hand_off"])
@@ -150,18 +150,18 @@ async def test_intents_whose_rule_goes_on_say_nothing_without_an_answer(
     assert done.responses == []
     answerer.answer = ANSWER
     done = await run("action_answer", QUESTION, intent=intent)
-    assert [effect["decision"] for effect in done.effects] == ["answer"]
+    assert [effect["answer"]["decision"] for effect in done.effects] == ["answer"]
 
 
 async def test_chosen_article(run: Run, answerer: StubAnswerer) -> None:
     answerer.articles = {"refunds": replace(ANSWER, confidence=1.0)}
     done = await run("action_answer", replace_context(article_id="refunds"), intent="choose_article")
     assert answerer.asked == [("article", "refunds", "How do I refund?", "public")]
-    assert done.effects[0]["confidence"] == 1.0
+    assert done.effects[0]["answer"]["confidence"] == 1.0
 
 
 async def test_chosen_article_that_is_gone_falls_back_to_the_question(run: Run, answerer: StubAnswerer) -> None:
     answerer.answer = ANSWER
     done = await run("action_answer", replace_context(article_id="gone"), intent="choose_article")
     assert [asked[0] for asked in answerer.asked] == ["article", "decide"]
-    assert done.effects[0]["article_id"] == "refunds"
+    assert done.effects[0]["answer"]["article_id"] == "refunds"

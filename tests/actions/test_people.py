@@ -57,7 +57,7 @@ async def test_answer_that_did_not_help(run: Run) -> None:
     done = await run("action_did_not_help", TurnContext(text="no"))
     (effect,) = map(read_effect, done.effects)
     assert isinstance(effect, Answered)
-    assert effect.decision == "hand_off"
+    assert effect.answer.decision == "hand_off"
     assert done.said == ["utter_not_helped"]
 
 

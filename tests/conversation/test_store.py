@@ -12,7 +12,7 @@ from bot.conversation.records import DuplicateId, Outcome
 from bot.conversation.store import ConversationStore
 from bot.dialogue.turn import Answered, Choice, OfferPerson, Reply
 from bot.errors import NotFound
-from bot.knowledge.answer import Citation
+from bot.knowledge.answer import Answer, Citation
 
 
 @pytest.fixture
@@ -91,20 +91,12 @@ def test_waiting(store: ConversationStore, conversation: str) -> None:
 def test_content_of_a_reply(store: ConversationStore, conversation: str) -> None:
     message, _ = store.add_customer_message(conversation, "a", "one", {})
     citation = Citation("refunds", "Refunds", "/help/refunds", "en")
-    decision = Answered(
-        decision="answer",
-        confidence=0.912345,
-        article_id="refunds",
-        language="en",
-        answer="Open Sales.",
-        citations=(citation,),
-        alternatives=(),
-    )
+    decision = Answer("answer", 0.912345, "refunds", "en", "Open Sales.", (citation,), ())
     replies = [
         Reply(text="Open Sales.", citations=[citation], answered=decision),
         Reply(text="A person?", choices=[Choice(label="Yes", payload="/request_human")]),
     ]
-    store.finish_turn(message, 0, Outcome(replies, [decision, OfferPerson(queue="success")]))
+    store.finish_turn(message, 0, Outcome(replies, [Answered(answer=decision), OfferPerson(queue="success")]))
     answer, offer = store.messages_after(conversation, 1)
     assert answer.content == {
         "citations": [{"article_id": "refunds", "title": "Refunds", "url": "/help/refunds", "language": "en"}],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from bot.dialogue.client import RasaClient
 from bot.dialogue.turn import Answered, Choice, Contact, Escalate, OfferPerson, Reply, SaveContact, TurnResult
 from bot.errors import DialogueError, InvalidInput
+from bot.knowledge.answer import NO_ANSWER, Decision
 from tests.conversation.fakes import Bench, Call, domain_replies, said, silent_server
 
 MakeBench = Callable[..., Bench]
@@ -30,14 +32,9 @@ def article(article_id: str) -> Choice:
     return Choice(label=article_id.title(), payload="/choose_article" + json.dumps({"article_id": article_id}))
 
 
-def answered(decision: str) -> Answered:
+def answered(decision: Decision) -> Answered:
     """The effect of a decision."""
-    return Answered.model_validate(
-        {
-            **{"decision": decision, "confidence": 0.5, "article_id": None, "language": None, "answer": None},
-            **{"citations": (), "alternatives": ()},
-        }
-    )
+    return Answered(answer=replace(NO_ANSWER, decision=decision, confidence=0.5))
 
 
 # When the dialogue fails
@@ -184,9 +181,9 @@ async def test_command_a_customer_types_is_only_text(bench: Bench) -> None:
         (Reply(text="ok"), "none"),
         (Reply(text="A person?", choices=[PERSON]), "person"),
         (Reply(text="Your name?", choices=[SKIP]), "none"),
-        (Reply(text="A passage", answered=answered("answer")), "answer"),
-        (Reply(text="Which?", answered=answered("clarify")), "choice"),
-        (Reply(text="I do not know.", answered=answered("hand_off"), choices=[PERSON]), "person"),
+        (Reply(text="A passage", answered=answered("answer").answer), "answer"),
+        (Reply(text="Which?", answered=answered("clarify").answer), "choice"),
+        (Reply(text="I do not know.", answered=answered("hand_off").answer, choices=[PERSON]), "person"),
     ],
     ids=lambda value: value if isinstance(value, str) else value.text,
 )
@@ -318,7 +315,7 @@ async def test_contact_given_before_goes_with_a_later_case(bench: Bench) -> None
 def passage() -> TurnResult:
     """A turn that answers."""
     decision = answered("answer")
-    return TurnResult(replies=[Reply(text="A passage", answered=decision)], effects=[decision])
+    return TurnResult(replies=[Reply(text="A passage", answered=decision.answer)], effects=[decision])
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,6 @@ from bot.knowledge.answer import Alternative, Citation
 from tests.conversation.fakes import silent_server
 
 ANSWER: dict[str, Any] = {
-    "effect": "answered",
     "decision": "answer",
     "confidence": 0.93,
     "article_id": "refunds",
@@ -43,6 +42,11 @@ CLARIFY: dict[str, Any] = {
     "citations": [],
     "alternatives": [{"article_id": "refunds", "title": "Refunds", "language": "en"}],
 }
+
+
+def decided(answer: dict[str, Any]) -> dict[str, Any]:
+    """A message that carries a decision."""
+    return custom({"effect": "answered", "answer": answer})
 
 
 def text(value: str, **rest: Any) -> dict[str, Any]:
@@ -71,20 +75,20 @@ def test_texts_and_buttons() -> None:
 
 
 def test_answer_is_a_reply_with_its_citation_where_it_came() -> None:
-    result = read_messages([text("Only in another language:"), custom(ANSWER), text("Did it help?")])
+    result = read_messages([text("Only in another language:"), decided(ANSWER), text("Did it help?")])
     assert [reply.text for reply in result.replies] == ["Only in another language:", "Open **Sales**.", "Did it help?"]
     answer = result.replies[1]
     assert answer.citations == [Citation("refunds", "Refunds", "/help/refunds", "en")]
     assert answer.answered is not None
     assert answer.answered.decision == "answer"
-    assert result.effects == [answer.answered]
+    assert result.effects == [Answered(answer=answer.answered)]
 
 
 def test_decision_without_an_answer_goes_with_the_first_reply() -> None:
-    result = read_messages([custom(CLARIFY), text("Which?"), text("More")])
+    result = read_messages([decided(CLARIFY), text("Which?"), text("More")])
     assert [reply.text for reply in result.replies] == ["Which?", "More"]
     first, second = result.replies
-    assert isinstance(first.answered, Answered)
+    assert first.answered is not None
     assert first.answered.decision == "clarify"
     assert first.answered.alternatives == (Alternative("refunds", "Refunds", "en"),)
     assert second.answered is None
@@ -148,9 +152,9 @@ MALFORMED = [
     [custom({"queue": "support"})],
     [custom({"effect": "escalate", "queue": "nobody", "reason": "asked_for"})],
     [custom({"effect": "escalate", "queue": "support", "reason": "asked_for", "more": 1})],
-    [custom({**ANSWER, "decision": "guess"})],
-    [custom({**ANSWER, "citations": [{"title": "no url"}]})],
-    [custom({**ANSWER, "confidence": "high"})],
+    [decided({**ANSWER, "decision": "guess"})],
+    [decided({**ANSWER, "citations": [{"title": "no url"}]})],
+    [decided({**ANSWER, "confidence": "high"})],
 ]
 
 
@@ -256,7 +260,7 @@ def _raise(error: Exception) -> Handler:
         (lambda request: httpx.Response(200, content=b"\xff\xfe\x00"), "cannot be reached"),
         (lambda request: httpx.Response(200, json={"status": "failure"}), "not in a known form"),
         (lambda request: httpx.Response(200, json=[]), "said nothing"),
-        (lambda request: httpx.Response(200, json=[custom(CLARIFY)]), "said nothing"),
+        (lambda request: httpx.Response(200, json=[decided(CLARIFY)]), "said nothing"),
     ],
 )
 async def test_rasa_that_cannot_be_used(handler: Handler, message: str) -> None:
