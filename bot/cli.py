@@ -135,7 +135,8 @@ def serve() -> None:
 
     def ready(product: Running) -> None:
         err.print(f"[green]✓[/] Ready after {time.monotonic() - begun:.0f} s")
-        out.print(f"\n  Refill answers at [bold]{product.url}[/]   (API: {product.url}/openapi.json, Ctrl-C stops)\n")
+        out.print(f"\n  Refill answers at [bold]{product.url}[/]")
+        out.print(f"  API: {product.url}/openapi.json   Ctrl-C stops\n")
 
     report = lambda line: err.print(f"… {escape(line)}")  # noqa: E731
     asyncio.run(run(settings, encoder, answerer(settings, built.index, encoder), report, ready))

@@ -20,31 +20,34 @@ __all__ = ["err", "escape", "index_progress", "out", "step"]
 def step(title: str) -> Iterator[Callable[[str], None]]:
     """Show a step with a spinner and its time; give a function that changes the line."""
     begun = time.monotonic()
+    if not err.is_terminal:
+        err.print(f"… {title}")
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as progress:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(title)
-        if not err.is_terminal:
-            err.print(f"… {title}")
-        yield lambda text: progress.update(task, description=f"{title}: {text[:80]}")
+        yield lambda text: progress.update(task, description=f"{title}: {escape(text[:80])}")
     err.print(f"[green]✓[/] {title} ({time.monotonic() - begun:.1f} s)")
 
 
 @contextmanager
 def index_progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar for the index."""
+    """A progress bar for the index; nothing is shown while nothing has to be done."""
     titles = {"encoding": "Encoding articles", "calibrating": "Calibrating the decision"}
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-    )
-    with Progress(*columns, TimeElapsedColumn(), console=err) as progress:
-        tasks: dict[str, TaskID] = {}
+    count = TextColumn("{task.completed}/{task.total}")
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), count, TimeElapsedColumn())
+    tasks: dict[str, TaskID] = {}
+    progress = Progress(*columns, console=err, disable=not err.is_terminal)
 
-        def show(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = progress.add_task(titles[stage], total=total)
-            progress.advance(tasks[stage], done)
+    def show(stage: str, done: int, total: int) -> None:
+        if not tasks:
+            progress.start()
+        if stage not in tasks:
+            tasks[stage] = progress.add_task(titles[stage], total=total)
+            if not err.is_terminal:
+                err.print(f"… {titles[stage]} ({total})")
+        progress.advance(tasks[stage], done)
 
+    try:
         yield show
+    finally:
+        progress.stop()
