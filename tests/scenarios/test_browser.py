@@ -408,7 +408,8 @@ def test_targets_are_large_enough(page: Page, product: Product) -> None:
     for control in page.locator(".chat :is(button, .sources a):visible, .top a:visible").all():
         box = control.bounding_box()
         assert box
-        assert min(box["width"], box["height"]) >= 44, control.inner_text()
+        # Layout works in fractions of a pixel: 43.99999 is 44.
+        assert round(min(box["width"], box["height"]), 2) >= 44, control.inner_text()
 
 
 # Help
