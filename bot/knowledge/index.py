@@ -26,7 +26,7 @@ from bot.knowledge.article import Article, Audience
 from bot.knowledge.centring import Centres, from_arrays, to_arrays
 from bot.knowledge.splitter import Chunk, split
 
-FORMAT = 4
+FORMAT = 5
 MANIFEST = "manifest.json"
 _REBUILD = "Run `refill index`."
 

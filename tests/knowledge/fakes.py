@@ -112,11 +112,11 @@ def build(root: Path, encoder: TextEncoder | None = None) -> Built:
 
 def by_question_score(answer_at: float = 0.9, clarify_at: float = 0.3) -> Calibration:
     """Probabilities read off the question score alone: even odds for the top at 0.9, for the choices at 0.5."""
-    rest = (0.0,) * 6
+    rest = (0.0,) * 8
     return Calibration(
         question_weight=0.5,
-        mean=(0.0,) * 8,
-        scale=(1.0,) * 8,
+        mean=(0.0,) * 10,
+        scale=(1.0,) * 10,
         top=(0.0, 40.0, *rest, -36.0),
         among=(0.0, 40.0, *rest, -20.0),
         # The second question is not answered, and so tells from where on choices are offered.

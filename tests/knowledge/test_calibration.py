@@ -95,26 +95,28 @@ def test_features_of_a_ranking() -> None:
         candidate("c", 0.2, 0.8),
         candidate("d", 0.2, 0.2),
     ]
-    expected = [0.7, 0.8, 0.6, 0.1, 0.5, 0.1, 0.2, 0.4]
+    expected = [0.7, 0.8, 0.6, 0.1, 0.5, 0.1, 0.2, 0.4, 0.64, -0.1]
     assert features(ranking).tolist() == pytest.approx(expected)
 
 
 def test_a_single_subject_is_compared_with_what_unrelated_ones_score() -> None:
     found = features([candidate("a", 0.8, 0.6)]).tolist()
     assert found[:3] == pytest.approx([0.7, 0.8, 0.6])
-    assert found[5:] == [0.0, 0.0, 0.0]
+    assert found[5:8] == [0.0, 0.0, 0.0]
+    assert found[8] == pytest.approx(0.64)
+    assert 0 < found[9] < 0.8
     assert 0 < found[3] <= found[4] < 0.7
 
 
 def test_probabilities_are_the_logistic_of_standardised_features() -> None:
-    made = replace(by_question_score(), mean=(0.5,) * 8, scale=(2.0,) * 8)
+    made = replace(by_question_score(), mean=(0.5,) * 10, scale=(2.0,) * 10)
     top, among = made.probabilities([candidate("a", 0.9, 0.1)])
     assert top == pytest.approx(1 / (1 + np.exp(-(40 * 0.2 - 36))))
     assert among == pytest.approx(1 / (1 + np.exp(-(40 * 0.2 - 20))))
 
 
 def test_the_first_being_right_is_never_less_probable_than_one_of_the_first() -> None:
-    made = replace(by_question_score(), among=(0.0,) * 8 + (-9.0,))
+    made = replace(by_question_score(), among=(0.0,) * 10 + (-9.0,))
     top, among = made.probabilities([candidate("a", 1.0, 0.1)])
     assert among == top > 0.9
 
@@ -240,3 +242,12 @@ def test_without_off_topic_examples_it_still_fits(tmp_path: Path) -> None:
 
     index = ensure_index(settings, WordEncoder()).index
     assert len(Calibration.from_json(index.calibration).points) > 0
+
+
+def test_a_question_in_a_variants_own_words_is_more_probable_than_in_others() -> None:
+    shelves = [shelf(len(WORDS))]
+    made = fit(shelves, off_topic())
+    verbatim, _ = asked(made, shelves, "my milk broke")
+    other, _ = asked(made, shelves, "the milk is gone")
+    assert verbatim > 0.9
+    assert verbatim > other
