@@ -10,7 +10,7 @@ from typing import Any
 from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.base import TurnAction, hand_off, intent_of, probability_of, request, say
+from actions.base import TurnAction, context_of, hand_off, intent_of, probability_of, request, say
 from bot.dialogue.turn import Answered, TurnContext
 from bot.knowledge.answer import Answer, Answerer
 
@@ -40,8 +40,7 @@ class ActionAnswer(TurnAction):
         self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
     ) -> list[dict[str, Any]]:
         """Encoding takes a moment: other turns go on meanwhile."""
-        metadata = tracker.latest_message.get("metadata") or {}
-        context = TurnContext.model_validate(metadata.get("turn") or {})
+        context = context_of(tracker)
         answer = await asyncio.to_thread(self._decide, context)
         intent, _ = intent_of(tracker)
         if answer.decision != "answer" and probability_of(tracker, "request_human") >= MAY_WANT_PERSON:

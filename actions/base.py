@@ -20,13 +20,17 @@ class TurnAction(Action):
         self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
     ) -> list[dict[str, Any]]:
         """Called by the executor."""
-        metadata = tracker.latest_message.get("metadata") or {}
-        context = TurnContext.model_validate(metadata.get("turn") or {})
-        return self.act(dispatcher, tracker, context)
+        return self.act(dispatcher, tracker, context_of(tracker))
 
     def act(self, dispatcher: CollectingDispatcher, tracker: Tracker, context: TurnContext) -> list[dict[str, Any]]:
         """Say what should happen; returns Rasa events."""
         raise NotImplementedError
+
+
+def context_of(tracker: Tracker) -> TurnContext:
+    """What Refill knows of the latest message's turn."""
+    metadata = tracker.latest_message.get("metadata") or {}
+    return TurnContext.model_validate(metadata.get("turn") or {})
 
 
 def request(dispatcher: CollectingDispatcher, effect: Effect) -> None:

@@ -121,11 +121,11 @@ def _knowledge(settings: Settings) -> str:
 
 
 def _index(settings: Settings) -> str:
-    from bot.encoder.encoder import load_encoder
+    from bot.encoder.encoder import encoder_fingerprint
     from bot.knowledge.build import index_folder, is_current
     from bot.knowledge.index import read_index
 
-    index = read_index(index_folder(settings), load_encoder(settings).fingerprint)
+    index = read_index(index_folder(settings), encoder_fingerprint(settings))
     if not is_current(settings):
         raise RefillError("Articles changed since it was built.", "Run `refill index`.")
     return ", ".join(f"{len(shelf.articles)} {audience}" for audience, shelf in index.shelves.items())
@@ -133,10 +133,10 @@ def _index(settings: Settings) -> str:
 
 def _model(settings: Settings) -> str:
     from bot.dialogue.training import is_trained, verified_model
-    from bot.encoder.encoder import load_encoder
+    from bot.encoder.encoder import encoder_fingerprint
 
     model = verified_model(settings)
-    if not is_trained(settings, load_encoder(settings).fingerprint):
+    if not is_trained(settings, encoder_fingerprint(settings)):
         raise RefillError("Its training data or configuration changed since it was trained.", "Run `refill train`.")
     return f"{model.name}, SHA-256 as recorded"
 

@@ -91,8 +91,6 @@ def _prepare(settings: Settings) -> tuple[Encoder, Built]:
     encoder = _load_encoder(settings)
     built = _ensure_index(settings, encoder)
     _ensure_model(settings, encoder)
-    with database(settings):
-        pass
     return encoder, built
 
 
@@ -116,6 +114,8 @@ def setup(rebuild: Rebuild = "") -> None:
         if rebuild in (name, "all"):
             shutil.rmtree(folder(settings), ignore_errors=True)
     _prepare(settings)
+    with database(settings):
+        pass  # Opening it brings its tables up to date.
     err.print("[green]✓[/] Everything is in place. `refill serve` starts the bot.")
 
 
@@ -138,7 +138,9 @@ def serve() -> None:
         out.print(f"\n  Refill answers at [bold]{product.url}[/]")
         out.print(f"  API: {product.url}/openapi.json   Ctrl-C stops\n")
 
-    report = lambda line: err.print(f"… {escape(line)}")  # noqa: E731
+    def report(line: str) -> None:
+        err.print(f"… {escape(line)}")
+
     asyncio.run(run(settings, encoder, answerer(settings, built.index, encoder), report, ready))
     err.print("[green]✓[/] Stopped")
 

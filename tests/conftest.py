@@ -20,6 +20,7 @@ from tests.needs import browser
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+    from sqlalchemy import Engine
 
     from bot.encoder.encoder import Encoder
     from bot.knowledge.answer import Answerer
@@ -46,6 +47,16 @@ def answerer(settings: Settings, encoder: Encoder) -> Answerer:
     from bot.knowledge import build
 
     return build.answerer(settings, build.ensure_index(settings, encoder).index, encoder)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    """A migrated database file of the test's own."""
+    from tests.conversation.fakes import new_database
+
+    engine = new_database(tmp_path)
+    yield engine
+    engine.dispose()
 
 
 @dataclass

@@ -18,6 +18,11 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
+def is_person(owner: str) -> bool:
+    """Whether an owner is a person, over whom the bot never talks."""
+    return owner.startswith("agent:")
+
+
 class Conversation(Base):
     """The whole thread with one person on one channel.
 
@@ -45,6 +50,12 @@ class Conversation(Base):
     contact: Mapped[dict[str, str] | None] = mapped_column(JSON, default=None)
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=now)
     updated_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=now)
+
+    def hand_to(self, owner: str) -> None:
+        """Change the owner, and with it the version; nothing happens when it is the owner already."""
+        if self.owner != owner:
+            self.owner = owner
+            self.owner_version += 1
 
 
 class Message(Base):

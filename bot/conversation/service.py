@@ -6,14 +6,15 @@ import asyncio
 import json
 import logging
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from bot.conversation.delivery import Delivery
+from bot.conversation.models import is_person
 from bot.conversation.records import Outcome, Snapshot, StoredMessage
 from bot.conversation.store import ConversationStore
 from bot.dialogue.replies import Replies
-from bot.dialogue.turn import Contact, Escalate, Offer, TurnContext, TurnResult
+from bot.dialogue.turn import Choice, Contact, Escalate, Offer, TurnContext, TurnResult
 from bot.errors import DialogueError, InvalidInput, Overloaded
 from bot.language import detect
 from bot.settings import LANGUAGES
@@ -206,7 +207,7 @@ class ConversationService:
         if found is None:
             return False
         message, snapshot = found
-        self._delivery.notify(conversation_id, typing=not snapshot.owner.startswith("agent:"))
+        self._delivery.notify(conversation_id, typing=not is_person(snapshot.owner))
         try:
             outcome = await self._turn(message, snapshot)
             await asyncio.to_thread(self._store.finish_turn, message, snapshot.owner_version, outcome)
@@ -219,9 +220,9 @@ class ConversationService:
         """Ask whoever answers; a dialogue that fails means a person."""
         payload = message.content.get("payload")
         # A name or a time is no sign of a language.
-        keep = payload or (snapshot.last_bot and _asks_for_detail(snapshot.last_bot.content.get("choices", [])))
+        keep = payload or (snapshot.last_bot and _asks_for_detail(_choices(snapshot.last_bot.content)))
         language = snapshot.language if keep else detect(message.text, snapshot.language)
-        if snapshot.owner.startswith("agent:"):
+        if is_person(snapshot.owner):
             return Outcome((), language=language)
         context = await self._context(message, snapshot, language)
         slots = {f"contact_{part}": value for part, value in (snapshot.contact or {}).items()}
@@ -235,7 +236,7 @@ class ConversationService:
             # Whatever went wrong, the customer must not be left without an answer.
             logger.exception("Turn %s of conversation %s failed", message.number, snapshot.id)
             return self._unavailable(snapshot, language)
-        asking = any(_asks_for_detail([c.model_dump() for c in reply.choices]) for reply in result.replies)
+        asking = any(_asks_for_detail(reply.choices) for reply in result.replies)
         rotate = snapshot.segment_turns + 1 >= self._segment_turns and not asking
         return Outcome(result.replies, result.effects, language, rotate)
 
@@ -270,14 +271,19 @@ class ConversationService:
         )
 
 
-def _asks_for_detail(choices: list[dict[str, str]]) -> bool:
+def _choices(content: dict[str, Any]) -> list[Choice]:
+    """The choices a stored message offers."""
+    return [Choice.model_validate(choice) for choice in content.get("choices", [])]
+
+
+def _asks_for_detail(choices: Sequence[Choice]) -> bool:
     """Whether a message with these choices is a question of the contact form: only those can be skipped."""
-    return any(choice["payload"] == _CANCEL_FORM for choice in choices)
+    return any(choice.payload == _CANCEL_FORM for choice in choices)
 
 
 def _offer(content: dict[str, Any]) -> Offer:
     """What a bot's message asked, for a "yes" or "no" that follows."""
-    if any(choice["payload"] == _ASK_PERSON for choice in content.get("choices", [])):
+    if any(choice.payload == _ASK_PERSON for choice in _choices(content)):
         return "person"
     if content.get("decision") == "clarify":
         return "choice"

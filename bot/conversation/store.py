@@ -16,7 +16,7 @@ from sqlalchemy import Engine, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from bot.conversation.models import Conversation, Message, now
+from bot.conversation.models import Conversation, Message, is_person, now
 from bot.conversation.records import DuplicateId, Outcome, Snapshot, StoredMessage
 from bot.dialogue.turn import Answered, Case, Effect, Escalate, OfferPerson, Reply, SaveContact
 from bot.errors import NotFound
@@ -121,9 +121,7 @@ class ConversationStore:
         with Session(self._engine, expire_on_commit=False) as session, session.begin():
             number = self._next_number(session, conversation_id)
             conversation = session.get_one(Conversation, conversation_id)
-            if conversation.owner != f"agent:{agent}":
-                conversation.owner = f"agent:{agent}"
-                conversation.owner_version += 1
+            conversation.hand_to(f"agent:{agent}")
             message = Message(conversation_id=conversation_id, number=number, author="agent", text=text, content={})
             session.add(message)
         return _stored(message)
@@ -256,7 +254,7 @@ class ConversationStore:
                 .values(waiting=False)
             )
             conversation = session.get_one(Conversation, message.conversation_id, with_for_update=True)
-            if conversation.owner_version != version or conversation.owner.startswith("agent:"):
+            if conversation.owner_version != version or is_person(conversation.owner):
                 return []
             conversation.language = outcome.language
             offered_queue, case_number = self._apply(session, conversation, outcome.effects)
@@ -288,7 +286,6 @@ class ConversationStore:
         offered_queue = None
         case_number = None
         missed = False
-        last = _last_of_bot(session, conversation.id)
         for effect in effects:
             if isinstance(effect, Escalate):
                 case_number = escalate(session, conversation, effect.queue, effect.reason).id
@@ -303,9 +300,11 @@ class ConversationStore:
                 offered_queue = effect.queue
         if missed:
             conversation.misses += 1
-        elif last is not None and last.content.get("decision") == "answer":
+        elif conversation.misses:
             # An answer counts as one only when the customer did not turn it down in the next turn.
-            conversation.misses = 0
+            last = _last_of_bot(session, conversation.id)
+            if last is not None and last.content.get("decision") == "answer":
+                conversation.misses = 0
         if case_number is not None:
             conversation.misses = 0
         return offered_queue, case_number

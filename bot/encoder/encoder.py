@@ -136,6 +136,19 @@ def ensure_encoder(settings: Settings, report: Callable[[str], None] = lambda li
     return True
 
 
+def encoder_fingerprint(settings: Settings) -> str:
+    """The fingerprint `load_encoder` would give, without loading anything.
+
+    Raises:
+        EncoderError: It is not built yet, or not the one configured.
+    """
+    folder = encoder_folder(settings)
+    precision = settings["encoder.precision"]
+    if not is_built(folder, settings["encoder.model"], precision):
+        raise EncoderError(f"There is no encoder in {folder.name}/ for the settings in force.", "Run `refill setup`.")
+    return _fingerprint(folder, precision)
+
+
 def load_encoder(settings: Settings) -> Encoder:
     """Load `models/encoder/` for use: a few seconds and about 800 MB (float32).
 
@@ -144,10 +157,9 @@ def load_encoder(settings: Settings) -> Encoder:
     Raises:
         EncoderError: It is not built yet, not the one configured, or damaged.
     """
+    fingerprint = encoder_fingerprint(settings)
     folder = encoder_folder(settings)
     precision = settings["encoder.precision"]
-    if not is_built(folder, settings["encoder.model"], precision):
-        raise EncoderError(f"There is no encoder in {folder.name}/ for the settings in force.", "Run `refill setup`.")
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
@@ -171,7 +183,7 @@ def load_encoder(settings: Settings) -> Encoder:
         prompts=prompts,
         device="cpu",
     )
-    return Encoder(model, _fingerprint(folder, precision), settings["encoder.cache_size"], settings["encoder.threads"])
+    return Encoder(model, fingerprint, settings["encoder.cache_size"], settings["encoder.threads"])
 
 
 def _plain_settings(folder: Path) -> tuple[Path, dict[str, str], int]:

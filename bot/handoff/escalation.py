@@ -40,8 +40,7 @@ def escalate(session: Session, conversation: Conversation, queue: str, reason: s
     session.add(made)
     session.flush()
     if conversation.owner == BOT:
-        conversation.owner = f"queue:{queue}"
-        conversation.owner_version += 1
+        conversation.hand_to(f"queue:{queue}")
     return made
 
 
@@ -62,9 +61,8 @@ def close(session: Session, number: int) -> Escalation:
         Escalation.conversation_id == found.conversation_id, Escalation.status == "open"
     )
     conversation = session.get_one(Conversation, found.conversation_id)
-    if session.scalar(others) is None and conversation.owner != BOT:
-        conversation.owner = BOT
-        conversation.owner_version += 1
+    if session.scalar(others) is None:
+        conversation.hand_to(BOT)
     return found
 
 

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
-from tests.conversation.fakes import Bench, new_database
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    """A migrated database file."""
-    engine = new_database(tmp_path)
-    yield engine
-    engine.dispose()
+from tests.conversation.fakes import Bench
 
 
 @pytest.fixture

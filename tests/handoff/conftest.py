@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from bot.conversation.models import Conversation
-from tests.conversation.fakes import new_database
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    """A migrated database file."""
-    engine = new_database(tmp_path)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -87,4 +87,4 @@ def test_moments_come_back_in_utc(moments: Engine) -> None:
 
 def test_moment_without_a_zone_is_refused(moments: Engine) -> None:
     with moments.begin() as connection, pytest.raises(StatementError, match="needs a time zone"):
-        connection.execute(insert(MOMENTS).values(at=dt.datetime(2026, 5, 1)))  # noqa: DTZ001
+        connection.execute(insert(MOMENTS).values(at=dt.datetime(2026, 5, 1)))  # noqa: DTZ001  (naive on purpose)
