@@ -14,12 +14,14 @@ from bot.encoder.encoder import TextEncoder
 from bot.errors import KnowledgeError
 from bot.knowledge import calibration
 from bot.knowledge.answer import Answerer
-from bot.knowledge.article import ArticleError, Audience
-from bot.knowledge.centring import fit_centres
+from bot.knowledge.article import Article, ArticleError, Audience
+from bot.knowledge.calibration import Calibration
+from bot.knowledge.centring import Centres, fit_centres
 from bot.knowledge.index import (
     Embedded,
     Index,
     IndexDamaged,
+    Shelf,
     count_texts,
     embed,
     read_index,
@@ -89,12 +91,32 @@ def ensure_index(
                 return Built(index, len(knowledge.articles), knowledge.errors, rebuilt=False)
         except IndexDamaged:
             pass  # It is built anew below.
-    total = count_texts(knowledge.articles)
+    shelves, centres, fitted = assemble(knowledge.articles, off_topic, encoder, progress)
+    write_index(folder, shelves, centres, fitted.to_json(), encoder.fingerprint, fingerprint)
+    index = read_index(folder, encoder.fingerprint)
+    return Built(index, len(knowledge.articles), knowledge.errors, rebuilt=True)
+
+
+def assemble(
+    articles: Sequence[Article],
+    off_topic: Sequence[str],
+    encoder: TextEncoder,
+    progress: Progress = lambda stage, done, total: None,
+) -> tuple[dict[Audience, Shelf], Centres, Calibration]:
+    """The searchable form of articles, with everything that is fitted on them.
+
+    Args:
+        articles: Of both audiences.
+        off_topic: Texts no article answers.
+        encoder: For what has to be encoded.
+        progress: As in `ensure_index`.
+    """
+    total = count_texts(articles)
     embedded: dict[Audience, Embedded] = {}
     audiences: Sequence[Audience] = ("public", "internal")
     for audience in audiences:
-        articles = [article for article in knowledge.articles if article.audience == audience]
-        embedded[audience] = embed(articles, encoder, lambda done: progress("encoding", done, total))
+        part = [article for article in articles if article.audience == audience]
+        embedded[audience] = embed(part, encoder, lambda done: progress("encoding", done, total))
     progress("calibrating", 0, 1)
     others = encoder.encode(off_topic, "query")
     other_languages = [detect(text) for text in off_topic]
@@ -110,9 +132,7 @@ def ensure_index(
         centres.apply(others, other_languages, "query"),
     )
     progress("calibrating", 1, 1)
-    write_index(folder, shelves, centres, fitted.to_json(), encoder.fingerprint, fingerprint)
-    index = read_index(folder, encoder.fingerprint)
-    return Built(index, len(knowledge.articles), knowledge.errors, rebuilt=True)
+    return shelves, centres, fitted
 
 
 def is_current(settings: Settings) -> bool:
