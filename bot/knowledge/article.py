@@ -16,6 +16,8 @@ Audience = Literal["public", "internal"]
 Topic = Literal["how_to", "defect", "outage", "access", "billing", "pre_sales"]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,99}$")]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
+Origin = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,59}:.+$", max_length=600)]
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 
 _FENCE = re.compile(r"^---[ \t]*$")
 
@@ -31,7 +33,10 @@ _Loader.yaml_implicit_resolvers = {
 
 
 class Article(BaseModel):
-    """One Markdown file: what it is called, for whom it is, how customers ask for it, what it says."""
+    """One Markdown file: what it is called, for whom it is, how customers ask for it, what it says.
+
+    `source` and `imported` are an importer's: which document of which import it comes from, and what that gave.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -40,11 +45,13 @@ class Article(BaseModel):
     language: Literal["en", "zh", "tr", "th"]
     audience: Audience
     topics: tuple[Topic, ...] = Field(min_length=1)
-    questions: tuple[Line, ...] = Field(min_length=1)
+    questions: tuple[Line, ...] = ()
     updated: dt.date
     product: Line | None = None
     url: HttpUrl | None = None
     translation_of: Slug | None = None
+    source: Origin | None = None
+    imported: tuple[Digest, ...] = ()
     body: str = Field(min_length=1)
 
     @property
@@ -84,10 +91,12 @@ def _remedy(key: str) -> str:
         "language": "Write one of en, zh, tr, th.",
         "audience": "Write `public` (customers see it) or `internal` (only employees).",
         "topics": "Write a list out of how_to, defect, outage, access, billing, pre_sales.",
-        "questions": "Write a list of at least one way customers ask it, each at most 300 characters.",
+        "questions": "Write a list of ways customers ask it, each at most 300 characters, or leave it out.",
         "updated": "Write the date of the last change, as in `updated: 2026-10-12`.",
         "url": "Write a full address that starts with https://, or leave it out.",
         "translation_of": "Write the id of the original article, or leave it out.",
+        "source": "It is written by `refill import`; restore it, or remove it to part the article from its source.",
+        "imported": "It is written by `refill import`; restore it, or remove it to have every change asked about.",
         "body": "Write the article's text below the front matter.",
     }
     return known.get(key, f"Known keys are {', '.join(sorted(Article.model_fields))}; remove or rename this one.")
@@ -143,3 +152,10 @@ def parse_article(text: str, file: Path) -> Article:
         what = "is missing" if first["type"] == "missing" else f"is not valid: {first['msg']}"
         what = "is empty" if key == "body" else what
         raise ArticleError(file, line, f"'{key}' {what}.", _remedy(key)) from error
+
+
+def article_text(article: Article) -> str:
+    """The text of an article's file: what `parse_article` reads back as the same article."""
+    values = article.model_dump(mode="json", exclude={"body"}, exclude_defaults=True)
+    front = yaml.safe_dump({**values, "updated": article.updated}, sort_keys=False, allow_unicode=True, width=1000)
+    return f"---\n{front}---\n\n{article.body}\n"
