@@ -8,8 +8,7 @@ from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.base import TurnAction, hand_off, request, say
-from bot.dialogue.turn import Answered, TurnContext
-from bot.knowledge.answer import NO_ANSWER
+from bot.dialogue.turn import DidNotHelp, TurnContext
 
 
 class ActionDidNotHelp(TurnAction):
@@ -21,7 +20,7 @@ class ActionDidNotHelp(TurnAction):
 
     def act(self, dispatcher: CollectingDispatcher, tracker: Tracker, context: TurnContext) -> list[dict[str, Any]]:
         """Offer, or hand off when it happened before."""
-        request(dispatcher, Answered(answer=NO_ANSWER))
+        request(dispatcher, DidNotHelp())
         if context.misses == 0:
             say(dispatcher, "utter_not_helped")
         else:

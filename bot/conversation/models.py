@@ -1,11 +1,11 @@
-"""Tables of conversations and messages."""
+"""Tables of conversations, messages, the bot's decisions and what customers made of them."""
 
 from __future__ import annotations
 
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, ForeignKeyConstraint, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bot.storage.engine import Base, UtcDateTime
@@ -84,4 +84,64 @@ class Message(Base):
     text: Mapped[str] = mapped_column(Text)
     content: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     waiting: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=now)
+
+
+class Decided(Base):
+    """One decision of the bot on a question. The words stand in the message; they are not copied.
+
+    Attributes:
+        turn_number: The customer's message the decision was taken on.
+        question_number: The message with the question's words: another one when a choice was taken.
+        reply_number: The bot's message that carries the outcome, if there is one.
+        decision: `answer`, `clarify` or `hand_off`.
+        confidence: Probability that the article answers the question; 1 for one that was chosen.
+        article_id: The top article; None if nothing was found.
+        language: Of the conversation at that moment.
+    """
+
+    __tablename__ = "decisions"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["conversation_id", "question_number"],
+            ["messages.conversation_id", "messages.number"],
+            name="fk_decisions_question",
+            ondelete="CASCADE",
+        ),
+        Index("ix_decisions_turn", "conversation_id", "turn_number"),
+        Index("ix_decisions_reply", "conversation_id", "reply_number"),
+        Index("ix_decisions_created_at", "created_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    conversation_id: Mapped[str] = mapped_column(String(32))
+    turn_number: Mapped[int]
+    question_number: Mapped[int]
+    reply_number: Mapped[int | None] = mapped_column(default=None)
+    decision: Mapped[str] = mapped_column(String(10))
+    confidence: Mapped[float]
+    article_id: Mapped[str | None] = mapped_column(String(100), default=None)
+    language: Mapped[str] = mapped_column(String(5))
+    audience: Mapped[str] = mapped_column(String(10))
+    created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=now)
+
+
+class Reaction(Base):
+    """What a customer made of a decision; each kind once.
+
+    Attributes:
+        kind: `thumb_up` or `thumb_down`, `chosen` (one of the articles offered), `did_not_help`, `handed_off` (right
+            after it), `rephrased` (asked again in other words).
+        number: The customer's message that shows it; None for a thumb.
+        article_id: Of the article chosen.
+    """
+
+    __tablename__ = "reactions"
+    __table_args__ = (UniqueConstraint("decision_id", "kind", name="uq_reactions_kind"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    decision_id: Mapped[int] = mapped_column(ForeignKey("decisions.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(20))
+    number: Mapped[int | None] = mapped_column(default=None)
+    article_id: Mapped[str | None] = mapped_column(String(100), default=None)
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=now)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from bot.dialogue.turn import Case, Effect, Reply
 from bot.errors import ConversationError
+
+Thumb = Literal["up", "down"]
 
 
 class DuplicateId(ConversationError):
@@ -20,7 +22,7 @@ class DuplicateId(ConversationError):
 
 @dataclass(frozen=True)
 class StoredMessage:
-    """A message as it was stored."""
+    """A message as it was stored, and the thumb the customer gave it."""
 
     conversation_id: str
     number: int
@@ -29,6 +31,7 @@ class StoredMessage:
     text: str
     content: dict[str, Any]
     created_at: dt.datetime
+    thumb: Thumb | None = None
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,11 @@ class Outcome:
         effects: What they ask for.
         language: Of the conversation from now on.
         rotate: Rasa's next turn begins a new segment.
+        asks_again: The message asks the question before it in other words.
     """
 
     replies: Sequence[Reply]
     effects: Sequence[Effect] = field(default_factory=tuple)
     language: str = "en"
     rotate: bool = False
+    asks_again: bool = False

@@ -7,6 +7,7 @@ import json
 import logging
 import unicodedata
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from bot.conversation.delivery import Delivery
@@ -14,8 +15,8 @@ from bot.conversation.models import is_person
 from bot.conversation.records import Outcome, Snapshot, StoredMessage
 from bot.conversation.store import ConversationStore
 from bot.dialogue.replies import Replies
-from bot.dialogue.turn import Choice, Contact, Escalate, Offer, TurnContext, TurnResult
-from bot.errors import DialogueError, InvalidInput, Overloaded
+from bot.dialogue.turn import Answered, Choice, Contact, Escalate, Offer, TurnContext, TurnResult
+from bot.errors import DialogueError, EncoderError, InvalidInput, Overloaded
 from bot.language import detect
 from bot.settings import LANGUAGES
 
@@ -68,6 +69,7 @@ class ConversationService:
         concurrency: Conversations answered at the same time.
         foresee: Called in a thread with each text as it comes in, so that what its turn will need (its vector) is
             made while it is being stored.
+        asks_again: Whether a question (the second) says the same as an earlier one.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class ConversationService:
         max_waiting: int = 500,
         concurrency: int = 8,
         foresee: Callable[[str], object] | None = None,
+        asks_again: Callable[[str, str], bool] | None = None,
     ) -> None:
         self._store = store
         self._dialogue = dialogue
@@ -91,6 +94,7 @@ class ConversationService:
         self._max_waiting = max_waiting
         self._slots = asyncio.Semaphore(concurrency)
         self._foresee = foresee
+        self._asks_again = asks_again
         self._foreseen: set[asyncio.Task[object]] = set()
         self._workers: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
@@ -210,11 +214,26 @@ class ConversationService:
         self._delivery.notify(conversation_id, typing=not is_person(snapshot.owner))
         try:
             outcome = await self._turn(message, snapshot)
+            if self._asks_again and any(isinstance(effect, Answered) for effect in outcome.effects):
+                asks_again = await asyncio.to_thread(self._compare, message, self._asks_again)
+                outcome = replace(outcome, asks_again=asks_again)
             await asyncio.to_thread(self._store.finish_turn, message, snapshot.owner_version, outcome)
             self._waiting -= 1
         finally:
             self._delivery.notify(conversation_id, typing=False)
         return True
+
+    def _compare(self, message: StoredMessage, asks_again: Callable[[str, str], bool]) -> bool:
+        """Whether a message that was typed asks what was asked shortly before."""
+        if message.content.get("payload"):
+            return False
+        earlier = self._store.question_before(message)
+        try:
+            return earlier is not None and asks_again(earlier, message.text)
+        except EncoderError as error:
+            # The customer has an answer: it must not be lost for what would be learnt from it.
+            logger.warning("Message %s of %s was not compared: %s", message.number, message.conversation_id, error)
+            return False
 
     async def _turn(self, message: StoredMessage, snapshot: Snapshot) -> Outcome:
         """Ask whoever answers; a dialogue that fails means a person."""

@@ -10,15 +10,17 @@ import hashlib
 import secrets
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Engine, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from bot.conversation.models import Conversation, Message, is_person, now
-from bot.conversation.records import DuplicateId, Outcome, Snapshot, StoredMessage
-from bot.dialogue.turn import Answered, Case, Effect, Escalate, OfferPerson, Reply, SaveContact
+from bot.conversation import learning
+from bot.conversation.models import Conversation, Decided, Message, Reaction, is_person, now
+from bot.conversation.records import DuplicateId, Outcome, Snapshot, StoredMessage, Thumb
+from bot.dialogue.turn import Case, DidNotHelp, Effect, Escalate, OfferPerson, Reply, SaveContact
 from bot.errors import NotFound
 from bot.handoff.escalation import escalate, latest
 
@@ -140,13 +142,29 @@ class ConversationStore:
     def messages_after(self, conversation_id: str, number: int, limit: int = 200) -> list[StoredMessage]:
         """Messages with a number above the one given, in order."""
         with Session(self._engine) as session:
-            found = session.scalars(
-                select(Message)
+            found = session.execute(
+                select(Message, Reaction.kind)
+                .outerjoin(
+                    Decided,
+                    (Decided.conversation_id == Message.conversation_id) & (Decided.reply_number == Message.number),
+                )
+                .outerjoin(Reaction, (Reaction.decision_id == Decided.id) & Reaction.kind.in_(learning.THUMBS))
                 .where(Message.conversation_id == conversation_id, Message.number > number)
                 .order_by(Message.number)
                 .limit(limit)
             )
-            return [_stored(message) for message in found]
+            return [replace(_stored(message), thumb=learning.THUMBS.get(kind)) for message, kind in found]
+
+    def give_thumb(self, conversation_id: str, number: int, thumb: Thumb | None) -> None:
+        """See `bot.conversation.learning.give_thumb`."""
+        with Session(self._engine) as session, session.begin():
+            session.execute(update(Conversation).where(Conversation.id == conversation_id).values(updated_at=now()))
+            learning.give_thumb(session, conversation_id, number, thumb)
+
+    def question_before(self, message: StoredMessage) -> str | None:
+        """See `bot.conversation.learning.question_before`."""
+        with Session(self._engine) as session:
+            return learning.question_before(session, message)
 
     def offered(self, conversation_id: str, payload: str, recent: int = 50) -> tuple[str, str | None] | None:
         """A choice the bot offered among its recent messages: its label, the queue it means; None if it did not."""
@@ -272,6 +290,7 @@ class ConversationStore:
                 )
                 session.add(added)
                 stored.append(added)
+            learning.record_turn(session, conversation, message, outcome, stored)
             conversation.segment_turns += 1
             if outcome.rotate:
                 conversation.segment += 1
@@ -294,10 +313,10 @@ class ConversationStore:
                 escalation = latest(session, conversation.id)
                 if escalation and escalation.status == "open":
                     escalation.contact = conversation.contact
-            elif isinstance(effect, Answered) and effect.answer.decision == "hand_off":
-                missed = True
             elif isinstance(effect, OfferPerson):
                 offered_queue = effect.queue
+            else:
+                missed = missed or isinstance(effect, DidNotHelp) or effect.answer.decision == "hand_off"
         if missed:
             conversation.misses += 1
         elif conversation.misses:

@@ -86,6 +86,13 @@ class Answered(BaseModel):
     answer: Answer
 
 
+class DidNotHelp(BaseModel):
+    """What the bot said last did not help; counts as a question without an answer."""
+
+    model_config = ConfigDict(extra="forbid")
+    effect: Literal["did_not_help"] = "did_not_help"
+
+
 class OfferPerson(BaseModel):
     """The offer of a person in this turn means a certain queue."""
 
@@ -94,11 +101,11 @@ class OfferPerson(BaseModel):
     queue: Queue
 
 
-Effect = Annotated[Escalate | SaveContact | Answered | OfferPerson, Field(discriminator="effect")]
-_EFFECT: TypeAdapter[Escalate | SaveContact | Answered | OfferPerson] = TypeAdapter(Effect)
+Effect = Annotated[Escalate | SaveContact | Answered | DidNotHelp | OfferPerson, Field(discriminator="effect")]
+_EFFECT: TypeAdapter[Escalate | SaveContact | Answered | DidNotHelp | OfferPerson] = TypeAdapter(Effect)
 
 
-def read_effect(payload: dict[str, Any]) -> Escalate | SaveContact | Answered | OfferPerson:
+def read_effect(payload: dict[str, Any]) -> Escalate | SaveContact | Answered | DidNotHelp | OfferPerson:
     """An effect from a custom payload.
 
     Raises:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from bot.dialogue.turn import (
-    Answered,
     Case,
     Contact,
+    DidNotHelp,
     Escalate,
     OfferPerson,
     SaveContact,
@@ -56,8 +56,7 @@ async def test_offer_means_a_queue(run: Run, intent: str, queue: Any) -> None:
 async def test_answer_that_did_not_help(run: Run) -> None:
     done = await run("action_did_not_help", TurnContext(text="no"))
     (effect,) = map(read_effect, done.effects)
-    assert isinstance(effect, Answered)
-    assert effect.answer.decision == "hand_off"
+    assert effect == DidNotHelp()
     assert done.said == ["utter_not_helped"]
 
 
@@ -69,7 +68,7 @@ async def test_second_answer_that_did_not_help(run: Run) -> None:
 
 async def test_second_answer_that_did_not_help_while_a_case_is_open(run: Run) -> None:
     done = await run("action_did_not_help", TurnContext(text="no", misses=1, case=OPEN))
-    assert [effect["effect"] for effect in done.effects] == ["answered"]
+    assert [effect["effect"] for effect in done.effects] == ["did_not_help"]
     assert done.said == ["utter_already_handed_off"]
     assert done.responses[-1]["case_number"] == 7
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
+
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, inspect, select, text
+from sqlalchemy.orm import Session
 
 import bot.conversation.models
 import bot.handoff.models
+from bot.conversation import learning
+from bot.conversation.models import Decided
 from bot.errors import StorageError
 from bot.settings import Settings
 from bot.storage.engine import Base, _alembic, is_current, migrate
 
 assert bot.conversation.models
 assert bot.handoff.models
-PROJECT_TABLES = {"conversations", "messages", "escalations", "alembic_version"}
+PROJECT_TABLES = {"conversations", "messages", "escalations", "decisions", "reactions", "alembic_version"}
 
 
 def revisions(engine: Engine) -> list[str]:
@@ -66,6 +72,58 @@ def test_every_earlier_revision_comes_up_to_date(engine: Engine) -> None:
         assert differences(engine) == []
         command.downgrade(_alembic(engine), "base")
         assert set(inspect(engine).get_table_names()) <= {"alembic_version", "sqlite_sequence"}
+
+
+def test_decisions_of_the_first_version_are_taken_over(engine: Engine) -> None:
+    command.upgrade(_alembic(engine), "0001")
+    rows: list[tuple[int, str, dict[str, object]]] = [
+        (1, "customer", {}),
+        (2, "bot", {"decision": "answer", "confidence": 0.93, "article_id": "refunds"}),
+        (3, "customer", {}),
+        (4, "bot", {"decision": "clarify", "confidence": 0.5, "article_id": "receipts"}),
+        (5, "customer", {"payload": "/choose_article{}"}),
+        (6, "bot", {}),
+        (7, "bot", {"decision": "answer", "confidence": 1.0, "article_id": "printer"}),
+        (8, "customer", {}),
+        (9, "bot", {"decision": "hand_off", "confidence": 0.0, "article_id": None}),
+    ]
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO conversations VALUES ('a', 'webchat', 'public', 'tr', '', 'bot', 0, 9, 0, 0, 0, NULL, "
+                "'2026-01-01', '2026-01-01')"
+            )
+        )
+        for number, author, content in rows:
+            connection.execute(
+                text(
+                    "INSERT INTO messages (conversation_id, number, author, text, content, waiting, created_at) "
+                    "VALUES ('a', :number, :author, 'x', :content, 0, :moment)"
+                ),
+                {
+                    "number": number,
+                    "author": author,
+                    "content": json.dumps(content),
+                    "moment": f"2026-05-01 10:00:0{number}.000000",
+                },
+            )
+    migrate(engine)
+    with Session(engine) as session:
+        found = list(session.scalars(select(Decided).order_by(Decided.id)))
+        assert [(d.turn_number, d.question_number, d.reply_number, d.decision, d.article_id) for d in found] == [
+            (1, 1, 2, "answer", "refunds"),
+            (3, 3, 4, "clarify", "receipts"),
+            (5, 3, 7, "answer", "printer"),
+        ]
+        assert {(d.language, d.audience) for d in found} == {("tr", "public")}
+        assert found[0].created_at == dt.datetime(2026, 5, 1, 10, 0, 2, tzinfo=dt.UTC)
+        assert found[0].confidence == 0.93
+        learning.give_thumb(session, "a", 7, "down")
+        questions = learning.unhappy_questions(session, dt.datetime(2026, 1, 1, tzinfo=dt.UTC), "public")
+        assert [question.reason for question in questions] == ["thumb_down"]
+    command.downgrade(_alembic(engine), "0001")
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM messages")) == 9
 
 
 def test_models_and_migrations_agree(engine: Engine) -> None:

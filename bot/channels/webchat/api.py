@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bot.channels.webchat.state import WebchatState, state_of
-from bot.conversation.records import StoredMessage
+from bot.conversation.records import StoredMessage, Thumb
 from bot.errors import ErrorBody, NotFound
 from bot.knowledge.render import to_html
 
@@ -84,6 +84,20 @@ class CitationOut(BaseModel):
     language: str
 
 
+class NewThumb(BaseModel):
+    """What the customer thinks of an answer; null takes it back."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    thumb: Thumb | None
+
+
+class ThumbOut(BaseModel):
+    """The thumb an answer has now."""
+
+    number: int
+    thumb: Thumb | None
+
+
 class MessageOut(BaseModel):
     """A message of the conversation."""
 
@@ -94,6 +108,8 @@ class MessageOut(BaseModel):
     html: str | None = Field(description="The text as safe HTML; null for what customers wrote.")
     choices: list[ChoiceOut]
     citations: list[CitationOut]
+    answer: bool = Field(description="It answers a question; a thumb can be given.")
+    thumb: Thumb | None = Field(description="The thumb the customer gave.")
     created_at: dt.datetime
 
 
@@ -132,6 +148,8 @@ def _shown(message: StoredMessage) -> MessageOut:
         html=None if message.author == "customer" else to_html(message.text),
         choices=[ChoiceOut(**choice) for choice in content.get("choices", [])],
         citations=[CitationOut(**citation) for citation in content.get("citations", [])],
+        answer=content.get("decision") == "answer",
+        thumb=message.thumb,
         created_at=message.created_at,
     )
 
@@ -151,6 +169,7 @@ async def visitor(
 
 Visitor = Annotated[str, Depends(visitor)]
 State = Annotated[WebchatState, Depends(state_of)]
+Number = Annotated[int, Path(ge=1, le=2**53, description="Of the message.")]
 After = Annotated[int, Query(ge=0, le=2**53, description="Number of the last message you have.")]
 
 
@@ -180,6 +199,13 @@ async def post_message(conversation_id: Visitor, body: NewMessage, state: State,
     message, new = await state.service.post(conversation_id, body.client_id, body.text or "", body.choice)
     response.status_code = 202 if new else 200
     return _shown(message)
+
+
+@router.post("/{conversation_id}/messages/{number}/thumb", responses={**_NOT_YOURS, **_TOO_LARGE})
+async def post_thumb(conversation_id: Visitor, number: Number, body: NewThumb, state: State) -> ThumbOut:
+    """Give an answer a thumb, change it, or take it back. The same again changes nothing."""
+    await state.give_thumb(conversation_id, number, body.thumb)
+    return ThumbOut(number=number, thumb=body.thumb)
 
 
 @router.get("/{conversation_id}/messages", responses=_NOT_YOURS)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from bot.conversation.delivery import Delivery
-from bot.conversation.records import Snapshot, StoredMessage
+from bot.conversation.records import Snapshot, StoredMessage, Thumb
 from bot.conversation.service import ConversationService
 from bot.conversation.store import ConversationStore
 from bot.knowledge.answer import Answerer
@@ -44,6 +44,10 @@ class WebchatState:
     async def messages_after(self, conversation_id: str, number: int, limit: int) -> list[StoredMessage]:
         """See `ConversationStore.messages_after`."""
         return await asyncio.to_thread(self.store.messages_after, conversation_id, number, limit)
+
+    async def give_thumb(self, conversation_id: str, number: int, thumb: Thumb | None) -> None:
+        """See `ConversationStore.give_thumb`."""
+        await asyncio.to_thread(self.store.give_thumb, conversation_id, number, thumb)
 
 
 def state_of(request: Request) -> WebchatState:

@@ -15,7 +15,7 @@ const part = (name) => chat.querySelector(`[data-${name}]`);
 const [launcher, panel, scroller, text, confirmation] = ["launcher", "panel", "scroller", "text", "confirm"].map(part);
 const whole = window.matchMedia("(max-width: 480px), (max-height: 480px)");
 const conversation = new Conversation(language);
-const view = new View(part("log"), words, conversation);
+const view = new View(part("log"), part("verdict"), words, conversation);
 
 let opener = launcher;
 let stuckAt = 0; // Where the chat scrolled to by itself; above it the visitor reads on their own.
@@ -120,9 +120,9 @@ part("person").addEventListener("click", () => conversation.send(words.person));
 chat.querySelectorAll("[data-example]").forEach((button) => {
   button.addEventListener("click", () => conversation.send(button.textContent));
 });
-// Buttons among the messages vanish or close once used; the keyboard goes on from where they were.
+// Buttons among the messages vanish or close once used; the keyboard goes on from where they were. Thumbs stay.
 scroller.addEventListener("click", (event) => {
-  if (event.target.closest("button")) scroller.focus({ preventScroll: true });
+  if (event.target.closest("button:not([data-thumb])")) scroller.focus({ preventScroll: true });
 });
 part("restart").addEventListener("click", () => {
   confirmation.returnValue = "no";

@@ -1,7 +1,7 @@
 /** The state of one visitor's conversation: what was said, what waits to be sent, and how the browser remembers it. */
 
 import { recall, remember } from "./storage.js";
-import { create, follow, post, read } from "./transport.js";
+import { create, follow, judge, post, read } from "./transport.js";
 
 const KEY = "refill.conversation"; // Shared by the tabs of a browser.
 const OUTBOX = "refill.outbox"; // Of this tab; the server knows a message that comes twice by its client_id.
@@ -24,6 +24,7 @@ export class Conversation extends EventTarget {
   #following = null;
   #last = 0;
   #sending = false;
+  #judging = Promise.resolve(); // One after the other, so that the last one stands.
 
   constructor(language) {
     super();
@@ -57,6 +58,24 @@ export class Conversation extends EventTarget {
   remove(clientId) {
     this.outbox = this.outbox.filter((item) => item.client_id !== clientId);
     this.#changed();
+  }
+
+  /** Give an answer a thumb, up or down; the one it has is taken back. It shows at once, and goes if it cannot be sent. */
+  judge(number, thumb) {
+    const message = this.messages.get(number);
+    const session = this.#session;
+    const before = message.thumb;
+    const wanted = before === thumb ? null : thumb;
+    const show = (given, unsent) => {
+      Object.assign(message, { thumb: given, thanked: true, unsent });
+      this.#changed();
+    };
+    show(wanted, false);
+    const send = () => judge(session, number, wanted);
+    this.#judging = this.#judging.then(send).then(
+      () => show(wanted, false),
+      () => show(before, true),
+    );
   }
 
   /** Forget the conversation in this browser; the other tabs follow. */

@@ -33,6 +33,8 @@ async function request(path, { session, body, signal = new AbortController().sig
 
 export const create = (language) => request("", { body: { language } });
 export const post = (session, message) => request(`/${session.id}/messages`, { session, body: message });
+export const judge = (session, number, thumb) =>
+  request(`/${session.id}/messages/${number}/thumb`, { session, body: { thumb } });
 export const read = (session) => request(`/${session.id}`, { session });
 
 /** Take all messages after the last one known; with wait, stay up to so many seconds for the first. */

@@ -27,13 +27,15 @@ function guide(link, words) {
 
 export class View {
   #log;
+  #verdict;
   #words;
   #conversation;
   #drawn = new Map();
   #time = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
 
-  constructor(log, words, conversation) {
+  constructor(log, verdict, words, conversation) {
     this.#log = log;
+    this.#verdict = verdict;
     this.#words = words;
     this.#conversation = conversation;
   }
@@ -82,6 +84,7 @@ export class View {
       bubble.lang = entry.citations[0].language;
       made.append(this.#sources(entry.citations));
     }
+    if (entry.answer) made.append(this.#thumbs(entry.number));
     if (entry.choices?.length) made.append(this.#choices(entry.choices));
     made.append(element("p", "state"));
     return made;
@@ -100,6 +103,15 @@ export class View {
     return list;
   }
 
+  #thumbs(number) {
+    const made = element("div", "verdict");
+    made.append(this.#verdict.content.cloneNode(true));
+    made.querySelectorAll("[data-thumb]").forEach((button) => {
+      button.addEventListener("click", () => this.#conversation.judge(number, button.dataset.thumb));
+    });
+    return made;
+  }
+
   #choices(choices) {
     const group = element("div", "choices");
     for (const { label, payload } of choices) {
@@ -111,9 +123,29 @@ export class View {
     return group;
   }
 
+  /** The thumb of an answer, and a word about it: thanks for one given now, the way to a person below a thumb down. */
+  #judged(drawn, { thumb, thanked, unsent }) {
+    const state = `${thumb} ${thanked} ${unsent}`;
+    if (drawn.dataset.judged === state) return;
+    drawn.dataset.judged = state;
+    for (const button of drawn.querySelectorAll("[data-thumb]")) {
+      button.setAttribute("aria-pressed", button.dataset.thumb === thumb);
+    }
+    const told = drawn.querySelector(".thanks");
+    if (unsent) told.textContent = this.#words.thumb_failed;
+    else if (thumb === "down") {
+      const person = element("button", "", this.#words.person);
+      person.type = "button";
+      person.addEventListener("click", () => this.#conversation.send(this.#words.person));
+      told.replaceChildren(`${this.#words.sorry} `, person);
+    } else told.textContent = thumb && thanked ? this.#words.thanks : "";
+    if (thanked) told.scrollIntoView({ block: "nearest" });
+  }
+
   /** What changes after a message was drawn: whether its choices are open, whether it has arrived. */
   #update(drawn, entry, latest) {
     drawn.querySelectorAll(".choices button").forEach((button) => (button.disabled = !latest));
+    if (entry.answer) this.#judged(drawn, entry);
     const state = drawn.querySelector(".state");
     const now = entry.status ?? "stored";
     if (!state || drawn.dataset.state === now) return;
