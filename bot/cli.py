@@ -13,8 +13,11 @@ from rich.markdown import Markdown
 from rich.table import Table
 
 from bot.console import err, escape, index_progress, out, step
+from bot.conversation.gaps_cli import gaps
 from bot.errors import RefillError
 from bot.handoff.cli import cases, close, database, reply
+from bot.knowledge.cli import evaluate
+from bot.knowledge.importers.cli import import_articles
 from bot.settings import LANGUAGES, SETTINGS, Settings, load_settings
 
 if TYPE_CHECKING:
@@ -29,8 +32,10 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     add_completion=False,
 )
-for command in (cases, reply, close):
+for command in (cases, reply, close, gaps):
     app.command()(command)
+app.command(name="import")(import_articles)
+app.add_typer(evaluate)
 
 
 def main() -> None:
@@ -146,7 +151,9 @@ def serve() -> None:
 
 
 @app.command()
-def index(force: Annotated[bool, typer.Option(help="Build it even if nothing changed.")] = False) -> None:
+def index(
+    force: Annotated[bool, typer.Option(help="Build it even if nothing changed; encode every text again.")] = False,
+) -> None:
     """Build the index of the knowledge base, if an article, the encoder or the format changed."""
     settings = load_settings()
     built = _ensure_index(settings, _load_encoder(settings), force)

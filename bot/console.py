@@ -8,12 +8,26 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 __all__ = ["err", "escape", "index_progress", "out", "step"]
+
+# Without a terminal, a stage that takes long says so at most this often.
+PLAIN_SECONDS = 15.0
 
 
 @contextmanager
@@ -29,22 +43,60 @@ def step(title: str) -> Iterator[Callable[[str], None]]:
     err.print(f"[green]✓[/] {title} ({time.monotonic() - begun:.1f} s)")
 
 
+class _Rate(ProgressColumn):
+    """Steps a second, of late."""
+
+    def render(self, task: Task) -> Text:
+        """The rate; nothing where there is none yet, or only one step."""
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f}/s" if speed and (task.total or 0) > 1 else "", style="progress.data.speed")
+
+
+class _PlainStage:
+    """A stage in lines of text: its begin, and now and then how far it is."""
+
+    def __init__(self, title: str, total: int) -> None:
+        self._title, self._total, self._done = title, total, 0
+        self._begun = self._said = time.monotonic()
+        err.print(f"… {title}" + (f" ({total:,})" if total > 1 else ""))
+
+    def advance(self, steps: int) -> None:
+        """Count steps; say so if it is time."""
+        self._done += steps
+        now = time.monotonic()
+        if not 0 < self._done < self._total or now - self._said < PLAIN_SECONDS:
+            return
+        self._said = now
+        rate = self._done / (now - self._begun)
+        minutes, seconds = divmod(round((self._total - self._done) / rate), 60)
+        left = f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min {seconds} s"
+        err.print(f"… {self._title}: {self._done:,} of {self._total:,}, {rate:,.0f} a second, {left} left")
+
+
 @contextmanager
 def index_progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar for the index; nothing is shown while nothing has to be done."""
-    titles = {"encoding": "Encoding articles", "calibrating": "Calibrating the decision"}
-    count = TextColumn("{task.completed}/{task.total}")
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), count, TimeElapsedColumn())
+    """Progress of the index with rate and time left; nothing is shown while nothing has to be done."""
+    titles = {
+        "waiting": "Waiting for another process that builds the index",
+        "encoding": "Encoding texts",
+        "calibrating": "Calibrating the decision",
+    }
+    count = TextColumn("{task.completed:,.0f}/{task.total:,.0f}")
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), count, _Rate())
     tasks: dict[str, TaskID] = {}
-    progress = Progress(*columns, console=err, disable=not err.is_terminal)
+    plain: dict[str, _PlainStage] = {}
+    progress = Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=err, disable=not err.is_terminal)
 
     def show(stage: str, done: int, total: int) -> None:
+        if not err.is_terminal:
+            if stage not in plain:
+                plain[stage] = _PlainStage(titles[stage], total)
+            plain[stage].advance(done)
+            return
         if not tasks:
             progress.start()
         if stage not in tasks:
             tasks[stage] = progress.add_task(titles[stage], total=total)
-            if not err.is_terminal:
-                err.print(f"… {titles[stage]} ({total})")
         progress.advance(tasks[stage], done)
 
     try:

@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,9 @@ from bot.dialogue.sidecar import Sidecar
 from bot.encoder.encoder import Encoder
 from bot.errors import RefillError
 from bot.knowledge.answer import Answerer
+from bot.knowledge.build import current_answerer, index_folder
+from bot.knowledge.gaps import asks_again
+from bot.knowledge.live import LiveAnswerer
 from bot.settings import Settings
 from bot.storage.engine import migrate, open_engine
 
@@ -94,6 +97,18 @@ async def _serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]
         await task
 
 
+@contextlib.asynccontextmanager
+async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run a coroutine beside the others for as long as the context lasts."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
 @contextlib.contextmanager
 def encoder_server(encoder: Encoder) -> Iterator[str]:
     """Serve only the encoder from a thread, on a free loopback port, while Rasa trains; gives its address."""
@@ -151,9 +166,12 @@ async def running(
             settings["conversation.max_waiting"],
             settings["conversation.concurrency"],
             lambda text: encoder.encode([plain_text(text)], "query"),
+            lambda earlier, later: asks_again(encoder, plain_text(earlier), plain_text(later)),
         )
-        webchat = WebchatState(service, store, delivery, lambda: answerer)
-        executor = create_executor(lambda: answerer)
+        live = LiveAnswerer(answerer, index_folder(settings), lambda: current_answerer(settings, encoder), report)
+        await stack.enter_async_context(_running(live.watch()))
+        webchat = WebchatState(service, store, delivery, live)
+        executor = create_executor(live)
         await stack.enter_async_context(_serving(create_internal_app(encoder, executor), internal))
         report("Starting Rasa")
         stack.push_async_callback(sidecar.stop)

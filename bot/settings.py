@@ -80,11 +80,16 @@ SETTINGS: tuple[Setting, ...] = (
         _positive,
         "greater than 0",
     ),
+    Setting(
+        "encoder.companions",
+        True,
+        "Weigh the similarities of two small further models in; false: faster, and less often right.",
+    ),
     Setting("encoder.cache_size", 4096, "Texts whose vectors are remembered.", _positive, "greater than 0"),
     Setting("knowledge.folder", "knowledge_base", "Folder with public/ and internal/ articles."),
     Setting(
         "answering.answer_precision",
-        0.9,
+        0.95,
         "Share of answers that must be right; a higher share answers less often.",
         _share,
         "between 0 and 1",

@@ -33,8 +33,12 @@ class TextEncoder(Protocol):
     def fingerprint(self) -> str:
         """Names the model; vectors of different fingerprints do not compare."""
 
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """Dimensions of the parts of a vector, each of unit length or zero: one for each encoder that is joined."""
+
     def encode(self, texts: Sequence[str], role: Role, progress: Callable[[int], None] | None = None) -> Vectors:
-        """Unit vectors of shape (len(texts), dimensions), float32."""
+        """Vectors of shape (len(texts), sum(parts)), float32."""
 
 
 def clean(text: str) -> str:
@@ -51,6 +55,9 @@ class Encoder:
         fingerprint: Names the model.
         cache_size: Texts remembered; at least 1.
         threads: Batches encoded at the same time when there are several; at least 1.
+
+    Attributes:
+        joined: This encoder with its companions; itself where it has none.
     """
 
     def __init__(self, model: SentenceTransformer, fingerprint: str, cache_size: int = 4096, threads: int = 1) -> None:
@@ -58,6 +65,7 @@ class Encoder:
             raise ValueError(f"cache_size must be at least 1. Currently, it is {cache_size}.")
         if threads < 1:
             raise ValueError(f"threads must be at least 1. Currently, it is {threads}.")
+        self.joined: TextEncoder = self
         self._threads = threads
         self._model = model
         self._fingerprint = fingerprint
@@ -74,6 +82,11 @@ class Encoder:
     def dimensions(self) -> int:
         """Length of a vector."""
         return int(self.encode([""], "query").shape[1])
+
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """It is the only part."""
+        return (self.dimensions,)
 
     def encode(self, texts: Sequence[str], role: Role, progress: Callable[[int], None] | None = None) -> Vectors:
         """Unit vectors of shape (len(texts), dimensions), float32.
@@ -127,13 +140,28 @@ def encoder_folder(settings: Settings) -> Path:
     return settings.models / "encoder"
 
 
+def is_ready(settings: Settings) -> bool:
+    """Whether everything that `load_encoder` needs is built."""
+    return all(is_built(*wanted) for wanted in _wanted(settings))
+
+
 def ensure_encoder(settings: Settings, report: Callable[[str], None] = lambda line: None) -> bool:
-    """Materialise the encoder if it is not there or not the one configured; True if it was built now."""
-    folder = encoder_folder(settings)
-    if is_built(folder, settings["encoder.model"], settings["encoder.precision"]):
-        return False
-    materialise(folder, settings["encoder.model"], settings["encoder.precision"], report)
-    return True
+    """Materialise the encoders that are not there or not the ones configured; True if any was built now."""
+    missing = [wanted for wanted in _wanted(settings) if not is_built(*wanted)]
+    for folder, model, precision in missing:
+        materialise(folder, model, precision, report)
+    return bool(missing)
+
+
+def _wanted(settings: Settings) -> list[tuple[Path, str, str]]:
+    """Folder, model and precision of what is materialised."""
+    folder, precision = encoder_folder(settings), settings["encoder.precision"]
+    wanted = [(folder, settings["encoder.model"], precision)]
+    if settings["encoder.companions"]:
+        from bot.encoder.companions import MINILM, minilm_folder
+
+        wanted.append((minilm_folder(folder), MINILM, precision))
+    return wanted
 
 
 def encoder_fingerprint(settings: Settings) -> str:
@@ -142,24 +170,40 @@ def encoder_fingerprint(settings: Settings) -> str:
     Raises:
         EncoderError: It is not built yet, or not the one configured.
     """
-    folder = encoder_folder(settings)
-    precision = settings["encoder.precision"]
-    if not is_built(folder, settings["encoder.model"], precision):
+    return _built_fingerprint(*_wanted(settings)[0])
+
+
+def _built_fingerprint(folder: Path, model: str, precision: str) -> str:
+    if not is_built(folder, model, precision):
         raise EncoderError(f"There is no encoder in {folder.name}/ for the settings in force.", "Run `refill setup`.")
     return _fingerprint(folder, precision)
 
 
 def load_encoder(settings: Settings) -> Encoder:
-    """Load `models/encoder/` for use: a few seconds and about 800 MB (float32).
+    """Load the encoder and its companions for use: a few seconds and about 1 GB (float32).
 
     One text is encoded on one thread: a second one gains a millisecond and takes the processor from the rest of a turn.
 
     Raises:
         EncoderError: It is not built yet, not the one configured, or damaged.
     """
-    fingerprint = encoder_fingerprint(settings)
-    folder = encoder_folder(settings)
-    precision = settings["encoder.precision"]
+    (folder, model, precision), *companions = _wanted(settings)
+    encoder = _load(folder, model, precision, settings)
+    if companions:
+        from bot.encoder.companions import JoinedEncoder, universal
+
+        english = _load(*companions[0], settings)
+        encoder.joined = JoinedEncoder(encoder, universal(settings["encoder.cache_size"]), english)
+    return encoder
+
+
+def for_retrieval(encoder: TextEncoder) -> TextEncoder:
+    """What retrieval reads texts with: the encoder with its companions, if it has any."""
+    return encoder.joined if isinstance(encoder, Encoder) else encoder
+
+
+def _load(folder: Path, model_name: str, precision: str, settings: Settings) -> Encoder:
+    fingerprint = _built_fingerprint(folder, model_name, precision)
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling

@@ -54,7 +54,8 @@ def materialise(
 
     Args:
         folder: Where the encoder goes.
-        model: A folder or hub name for SentenceTransformer; empty for the packaged model.
+        model: A folder or hub name for SentenceTransformer, or `package:NAME/FOLDER` for a folder within an installed
+            package; empty for the packaged model.
         precision: `float32` or `int8` (the float32 graph is kept as well).
         report: Called with a line for each step.
 
@@ -117,8 +118,12 @@ def _packaged_file(package: str, *parts: str) -> Path:
 def _save_named(model: str, folder: Path) -> None:
     from sentence_transformers import SentenceTransformer
 
+    place = model
+    if model.startswith("package:"):
+        package, *parts = model.removeprefix("package:").split("/")
+        place = str(_packaged_file(package, *parts))
     try:
-        encoder = SentenceTransformer(model, device="cpu")
+        encoder = SentenceTransformer(place, device="cpu")
     except (OSError, ValueError) as error:
         raise EncoderError(
             f"The model '{model}' (encoder.model) cannot be loaded: {error}",

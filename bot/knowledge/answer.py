@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from bot.encoder.encoder import TextEncoder, Vectors
+from bot.encoder.encoder import TextEncoder, for_retrieval
 from bot.knowledge.article import Article, Audience
-from bot.knowledge.calibration import CHOICES, Calibration, threshold
+from bot.knowledge.calibration import CHOICES, Calibration, threshold, told_by
 from bot.knowledge.index import Index, Shelf
+from bot.knowledge.keywords import terms
 from bot.knowledge.render import link_articles
-from bot.knowledge.retriever import chunk_scores, rank
+from bot.knowledge.retriever import Query, chunk_scores, rank
 from bot.language import detect
 
 Decision = Literal["answer", "clarify", "hand_off"]
@@ -70,14 +70,23 @@ NO_ANSWER = Answer("hand_off", 0.0, None, None, None, (), ())
 
 
 class _View:
-    """What one audience may see, by id and by subject."""
+    """What one audience may see, by id and by subject, and what is fitted on that."""
 
-    def __init__(self, audience: Audience, shelves: Sequence[Shelf]) -> None:
+    def __init__(self, audience: Audience, index: Index, answer_precision: float, clarify_coverage: float) -> None:
         self.audience = audience
-        self.shelves = shelves
+        self.shelves = index.for_audience(audience)
+        self.calibration = Calibration.from_json(index.calibration[audience])
+        self.head = index.heads[audience]
+        points, among_points = self.calibration.points, self.calibration.among_points
+        self.answer_at, self.clarify_at = answer_precision, clarify_coverage
+        if points:
+            self.answer_at = threshold(points, answer_precision)
+            # Choices are offered where there is no answer: only there it counts how often one of them is right.
+            fitted = zip(points, among_points, strict=True)
+            self.clarify_at = threshold([among for top, among in fitted if top[0] < self.answer_at], clarify_coverage)
         self.by_id: dict[str, tuple[Shelf, Article]] = {}
         self.by_subject: dict[str, dict[str, Article]] = {}
-        for shelf in shelves:
+        for shelf in self.shelves:
             for article in shelf.articles:
                 self.by_id[article.id] = (shelf, article)
                 self.by_subject.setdefault(article.subject, {})[article.language] = article
@@ -96,33 +105,31 @@ class Answerer:
         answer_precision: Share of answers that must be right, between 0 and 1.
         clarify_coverage: Least probability that the right article is among the choices, between 0 and 1.
         base_url: Put before `/help/<id>` in links.
+
+    Attributes:
+        build: Names the index.
     """
 
     def __init__(
         self,
         index: Index,
         encoder: TextEncoder,
-        answer_precision: float = 0.9,
+        answer_precision: float = 0.95,
         clarify_coverage: float = 0.8,
         base_url: str = "",
     ) -> None:
-        self._encoder = encoder
+        self.build = index.build
+        self._encoder = for_retrieval(encoder)
         self._centres = index.centres
-        self._calibration = Calibration.from_json(index.calibration)
-        self._answer_at = threshold(self._calibration.points, answer_precision)
-        fitted = zip(self._calibration.points, self._calibration.among_points, strict=True)
-        # Choices are offered where there is no answer: only there it counts how often one of them is right.
-        unanswered = [among for top, among in fitted if top[0] < self._answer_at]
-        self._clarify_at = threshold(unanswered, clarify_coverage)
-        if not self._calibration.points:
-            self._answer_at, self._clarify_at = answer_precision, clarify_coverage
-        self._views = {audience: _View(audience, index.for_audience(audience)) for audience in get_args(Audience)}
+        self._views = {
+            audience: _View(audience, index, answer_precision, clarify_coverage) for audience in get_args(Audience)
+        }
         self._base_url = base_url.rstrip("/")
 
-    @property
-    def thresholds(self) -> tuple[float, float]:
+    def thresholds(self, audience: Audience = "public") -> tuple[float, float]:
         """Probabilities from which on it answers and clarifies."""
-        return self._answer_at, self._clarify_at
+        view = self._views[audience]
+        return view.answer_at, view.clarify_at
 
     def decide(self, question: str, audience: Audience = "public", language: str | None = None) -> Answer:
         """Decide what to do with a question.
@@ -132,29 +139,37 @@ class Answerer:
             audience: Who asks; only what they may see is searched.
             language: The person's language, preferred for the answer.
         """
-        if not question.strip():
-            return NO_ANSWER
         view = self._views[audience]
-        vector = self._vector(question.strip(), language)
-        candidates = rank(view.shelves, vector, self._calibration.question_weight)
-        if not candidates:
+        query = self._query(view, question, language)
+        candidates = rank(view.shelves, query, view.calibration.mix) if query else []
+        if query is None or not candidates:
             return NO_ANSWER
-        top, among = self._calibration.probabilities(candidates)
+        top, among = view.calibration.probabilities(candidates)
         choices = [view.article(candidate.subject, language) for candidate in candidates[:CHOICES]]
-        if top >= self._answer_at:
-            return self._answered(view, choices[0], vector, top)
-        if among >= self._clarify_at:
+        if top >= view.answer_at:
+            return self._answered(view, choices[0], query, top)
+        if among >= view.clarify_at:
             alternatives = tuple(Alternative(a.id, a.title, a.language) for a in choices)
             return Answer("clarify", top, choices[0].id, None, None, (), alternatives)
         return Answer("hand_off", top, choices[0].id, None, None, (), ())
+
+    def rank(
+        self, question: str, audience: Audience = "public", language: str | None = None
+    ) -> list[tuple[Article, float]]:
+        """Articles with their scores, best first, one for each subject; none for an empty question."""
+        view = self._views[audience]
+        query = self._query(view, question, language)
+        candidates = rank(view.shelves, query, view.calibration.mix) if query else []
+        return [(view.article(candidate.subject, language), candidate.score) for candidate in candidates]
 
     def article_answer(self, article_id: str, question: str = "", audience: Audience = "public") -> Answer | None:
         """The passage of an article that was chosen by name; None if the audience has no such article."""
         article = self.find(article_id, audience)
         if article is None:
             return None
-        vector = self._vector(question.strip() or article.title, article.language)
-        return self._answered(self._views[audience], article, vector, 1.0)
+        view = self._views[audience]
+        query = self._query(view, question, article.language) or self._query(view, article.title, article.language)
+        return self._answered(view, article, query, 1.0) if query else None
 
     def find(self, article_id: str, audience: Audience = "public") -> Article | None:
         """An article the audience may see, by id."""
@@ -183,21 +198,26 @@ class Answerer:
 
         return link_articles(markdown, resolve)
 
-    def _vector(self, text: str, language: str | None) -> Vectors:
-        vectors = self._encoder.encode([text], "query")
-        centred: Vectors = self._centres.apply(vectors, [detect(text, language)], "query")[0]
-        return centred
+    def _query(self, view: _View, question: str, language: str | None) -> Query | None:
+        """A question as it is searched for; None for an empty one."""
+        text = question.strip()
+        if not text:
+            return None
+        detected = detect(text, language)
+        vector = self._centres.apply(self._encoder.encode([text], "query"), [detected], "query")[0]
+        parts = self._centres.parts or (len(vector),)
+        return Query(vector, parts, detected, tuple(terms(text)), told_by(view.head, vector))
 
-    def _answered(self, view: _View, article: Article, vector: Vectors, confidence: float) -> Answer:
+    def _answered(self, view: _View, article: Article, query: Query, confidence: float) -> Answer:
         shelf = view.by_id[article.id][0]
         citation = Citation(article.id, article.title, self.link(article), article.language)
-        passage = self.with_links(_passage(shelf, article, vector), article, view.audience)
+        passage = self.with_links(_passage(shelf, article, query), article, view.audience)
         return Answer("answer", confidence, article.id, article.language, passage, (citation,), ())
 
 
-def _passage(shelf: Shelf, article: Article, vector: Vectors) -> str:
+def _passage(shelf: Shelf, article: Article, query: Query) -> str:
     """The section nearest to the question, after the opening where that is short: it says the answer in brief."""
-    scored = chunk_scores(shelf, article, vector)
+    scored = chunk_scores(shelf, article, query)
     opening = scored[0][0]
     sections = scored[1:] if not opening.heading and len(opening.text) <= OPENING_CHARACTERS else scored
     best = max(sections or scored, key=lambda pair: pair[1])[0]

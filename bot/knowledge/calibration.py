@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,21 +19,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.encoder.encoder import Vectors
+from bot.knowledge import head as heads
+from bot.knowledge.head import FLOOR, Head
 from bot.knowledge.index import Shelf
-from bot.knowledge.retriever import Candidate, rank
+from bot.knowledge.keywords import terms
+from bot.knowledge.retriever import Candidate, Mix, Query, mixed, rank
+from bot.settings import LANGUAGES
 
 Floats = NDArray[np.float64]
 
 # Assumed shares of the questions that come in; the rest can be answered.
-SHARE_NOT_COVERED = 0.2
-SHARE_OFF_TOPIC = 0.1
+SHARE_NOT_COVERED = 0.12
+SHARE_OFF_TOPIC = 0.08
 # On top of these, asked in the very words of a variant: they teach the fit what that looks like, and count for no
 # threshold.
 SHARE_VERBATIM = 0.1
-MAX_QUERIES = 3000
+MAX_QUERIES = 2000
 CHOICES = 3
-_WEIGHTS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
-_FOLDS = 5
+_QUESTION_WEIGHTS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+_HEAD_WEIGHTS = (0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.2)
+_FOLDS = 4
 # With fewer subjects than this a fit says nothing, and that of the shipped knowledge base is used.
 MIN_SUBJECTS = 10
 # What the score of a further subject would be if there were one: typical of unrelated articles, centred vectors.
@@ -45,7 +50,7 @@ class Calibration:
     """What turns a ranking into probabilities.
 
     Attributes:
-        question_weight: For `rank`.
+        mix: For `rank`.
         mean, scale: Standardise the features, shape (features,).
         top: Coefficients and, last, intercept for "the first subject is right".
         among: The same for "one of the first CHOICES subjects is right".
@@ -53,7 +58,7 @@ class Calibration:
         among_points: The same of the second kind.
     """
 
-    question_weight: float
+    mix: Mix
     mean: tuple[float, ...]
     scale: tuple[float, ...]
     top: tuple[float, ...]
@@ -73,7 +78,8 @@ class Calibration:
             tuple((float(p), float(right), float(weight)) for p, right, weight in values[name])
             for name in ("points", "among_points")
         )
-        return cls(float(values["question_weight"]), mean, scale, top, among, points, among_points)
+        mix = Mix(float(values["mix"]["question"]), float(values["mix"]["head"]))
+        return cls(mix, mean, scale, top, among, points, among_points)
 
     def probabilities(self, candidates: Sequence[Candidate]) -> tuple[float, float]:
         """(the first is right, one of the first CHOICES is right) for a ranking; zero for an empty one."""
@@ -88,25 +94,32 @@ class Calibration:
 
 def features(candidates: Sequence[Candidate]) -> Floats:
     """What the probability is read from, shape (features,); candidates are ranked and not empty."""
-    first = candidates[0]
-    second = candidates[1] if len(candidates) > 1 else None
-    later = candidates[CHOICES] if len(candidates) > CHOICES else None
-    best_question = max(candidate.question_score for candidate in candidates)
-    other_question = max((candidate.question_score for candidate in candidates[1:]), default=_UNRELATED[0])
-    best_chunk = max(candidate.chunk_score for candidate in candidates)
+    first, *others = candidates
+    second = others[0].score if others else _UNRELATED[0]
+    later = candidates[CHOICES].score if len(candidates) > CHOICES else _UNRELATED[1]
+    other_question = max((candidate.question_score for candidate in others), default=_UNRELATED[0])
+    other_chunk = max((candidate.chunk_score for candidate in others), default=_UNRELATED[0])
+    other_words = max((candidate.words for candidate in others), default=0.0)
+    other_head = max((candidate.head for candidate in others), default=FLOOR)
     return np.array(
         [
             first.score,
             first.question_score,
             first.chunk_score,
-            first.score - (second.score if second else _UNRELATED[0]),
-            first.score - (later.score if later else _UNRELATED[1]),
-            best_question - first.question_score,
-            best_chunk - first.chunk_score,
+            first.score - second,
+            first.score - later,
+            max(0.0, other_question - first.question_score),
+            max(0.0, other_chunk - first.chunk_score),
             first.question_hits / 10,
             # Next to a variant's own words the odds rise faster than in proportion.
             first.question_score**2,
             first.question_score - other_question,
+            first.words,
+            first.words - other_words,
+            np.exp(first.head),
+            first.head,
+            np.exp(first.head) - np.exp(other_head),
+            float(first.same_language),
         ]
     )
 
@@ -132,94 +145,179 @@ def threshold(points: Sequence[tuple[float, float, float]], precision: float) ->
 
 
 @dataclass(frozen=True)
-class _Query:
-    """One question asked for the fit: who wrote it (group), what is right (None: nothing), how it is ranked."""
+class OffTopic:
+    """Texts no article answers, as they are searched for."""
+
+    texts: Sequence[str]
+    vectors: Vectors
+    languages: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What is fitted on the articles an audience may see."""
+
+    calibration: Calibration
+    head: Head | None
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One question asked for the fit: who wrote it (group), what is right (None: nothing), what was found."""
 
     group: str
     subject: str | None
     kind: str
-    ranked: Callable[[float], list[Candidate]]
+    found: list[Candidate]
 
 
-def _queries(shelves: Sequence[Shelf], off_topic: Vectors) -> list[_Query]:
-    rows = [(number, row) for number, shelf in enumerate(shelves) for row in range(len(shelf.question_texts))]
-    if len(rows) > MAX_QUERIES:
-        rows = random.Random(0).sample(rows, MAX_QUERIES)  # noqa: S311  (a sample, not a secret)
-    places: dict[str, set[tuple[int, int]]] = {}
-    for number, shelf in enumerate(shelves):
-        for row, (_, text) in enumerate(shelf.question_texts):
-            places.setdefault(text, set()).add((number, row))
-    queries: list[_Query] = []
-    for number, row in rows:
-        shelf = shelves[number]
-        subject = shelf.articles[shelf.question_texts[row][0]].subject
-        vector = shelf.questions.reconstruct(row)
-        twins = places[shelf.question_texts[row][1]]
+class _Variants:
+    """Every question variant of some shelves, with classifiers that did not see it or did not see its subject."""
 
-        def covered(weight: float, vector: Any = vector, twins: Any = twins) -> list[Candidate]:
-            return rank(shelves, vector, weight, skip_questions=twins)
+    def __init__(self, shelves: Sequence[Shelf], parts: tuple[int, ...]) -> None:
+        self._shelves = shelves
+        self._parts = parts
+        self.places = [
+            (number, row) for number, shelf in enumerate(shelves) for row in range(len(shelf.question_texts))
+        ]
+        articles = [shelves[number].articles[shelves[number].question_owners[row]] for number, row in self.places]
+        self.subjects = [article.subject for article in articles]
+        self._languages = [LANGUAGES[code] for shelf in shelves for code in shelf.question_languages.tolist()]
+        self._texts = [shelves[number].question_texts[row][1] for number, row in self.places]
+        self._vectors: Vectors = np.concatenate([shelf.question_vectors for shelf in shelves]).astype(np.float32)
+        self._twins: dict[str, set[tuple[int, int]]] = {}
+        for place, text in zip(self.places, self._texts, strict=True):
+            self._twins.setdefault(text, set()).add(place)
+        self.head: Head | None = None
+        self._without_text: list[Head] = []
+        self._without_subject: list[Head] = []
+        self._text_folds = np.array(_folds(self._texts, self.subjects))
+        self._subject_folds = np.array(_folds(self.subjects, [""] * len(self.subjects)))
+        if heads.worthwhile(self.subjects):
+            names = np.array(self.subjects)
+            self.head = heads.train(self._vectors, self.subjects)
+            for folds, trained in (
+                (self._text_folds, self._without_text),
+                (self._subject_folds, self._without_subject),
+            ):
+                for fold in range(_FOLDS):
+                    kept = folds != fold
+                    trained.append(heads.train(self._vectors[kept], names[kept].tolist()))
 
-        def not_covered(weight: float, vector: Any = vector, subject: str = subject) -> list[Candidate]:
-            return rank(shelves, vector, weight, skip_subjects={subject})
+    def ask(self, number: int, kind: str, mix: Mix) -> _Asked:
+        """What is found for a variant, as a kind of question: `covered`, `verbatim` or `not_covered`."""
+        subject, text = self.subjects[number], self._texts[number]
+        head = self.head
+        if head is not None and kind == "covered":
+            head = self._without_text[self._text_folds[number]]
+        elif head is not None and kind == "not_covered":
+            head = self._without_subject[self._subject_folds[number]]
+        query = _query(self._vectors[number], self._parts, self._languages[number], text, head)
+        found = rank(
+            self._shelves,
+            query,
+            mix,
+            skip_questions=self._twins[text] if kind == "covered" else (),
+            skip_subjects={subject} if kind == "not_covered" else (),
+        )
+        return _Asked(subject, None if kind == "not_covered" else subject, kind, found)
 
-        def verbatim(weight: float, vector: Any = vector) -> list[Candidate]:
-            return rank(shelves, vector, weight)
 
-        queries.append(_Query(subject, subject, "covered", covered))
-        queries.append(_Query(subject, subject, "verbatim", verbatim))
-        queries.append(_Query(subject, None, "not_covered", not_covered))
-    for number, vector in enumerate(off_topic):
+def _folds(keys: Sequence[str], groups: Sequence[str]) -> list[int]:
+    """A fold for each key, equal keys in the same, those of a group spread evenly."""
+    folds: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    order = list(range(len(keys)))
+    random.Random(0).shuffle(order)  # noqa: S311  (no secret)
+    for place in order:
+        if keys[place] not in folds:
+            group = groups[place]
+            counts[group] = counts.get(group, -1) + 1
+            folds[keys[place]] = counts[group] % _FOLDS
+    return [folds[key] for key in keys]
 
-        def ranked(weight: float, vector: Any = vector) -> list[Candidate]:
-            return rank(shelves, vector, weight)
 
-        queries.append(_Query(f"off topic {number}", None, "off_topic", ranked))
-    return queries
+def _query(vector: Vectors, parts: tuple[int, ...], language: str, text: str, head: Head | None) -> Query:
+    return Query(vector, parts or (len(vector),), language, tuple(terms(text)), told_by(head, vector))
 
 
-def fit(shelves: Sequence[Shelf], off_topic: Vectors) -> Calibration:
+def told_by(head: Head | None, vector: Vectors) -> Mapping[str, float]:
+    """A classifier's log probability of each subject it knows; empty without one."""
+    if head is None:
+        return {}
+    return dict(zip(head.subjects, head.log_probabilities(vector[None])[0].tolist(), strict=True))
+
+
+def fit(shelves: Sequence[Shelf], off_topic: OffTopic, parts: tuple[int, ...] = ()) -> Fitted:
     """Fit on the shelves' own question variants and on off-topic texts; see the module's docstring.
 
-    Below MIN_SUBJECTS subjects it is STANDARD.
+    Below MIN_SUBJECTS subjects the calibration is STANDARD.
 
     Args:
         shelves: What will be searched.
-        off_topic: Vectors, centred, of texts no article answers; shape (n, dimensions).
+        off_topic: Texts no article answers.
+        parts: Dimensions of the parts of a vector; empty: it has only one.
     """
-    if len({article.subject for shelf in shelves for article in shelf.articles}) < MIN_SUBJECTS:
-        return STANDARD
-    queries = _queries(shelves, off_topic)
-    covered = [query for query in queries if query.kind == "covered"]
-    sample = covered[:: max(1, len(covered) // 400)]
-    weight = max(_WEIGHTS, key=lambda weight: sum(_right(query, query.ranked(weight), 1) for query in sample))
-    rankings = [(query, query.ranked(weight)) for query in queries]
-    rankings = [(query, ranking) for query, ranking in rankings if ranking]
-    table = np.stack([features(ranking) for _, ranking in rankings])
-    groups = [query.group for query, _ in rankings]
+    if not any(len(shelf.question_texts) for shelf in shelves):
+        return Fitted(STANDARD, None)
+    variants = _Variants(shelves, parts)
+    if len(set(variants.subjects)) < MIN_SUBJECTS:
+        return Fitted(STANDARD, variants.head)
+    numbers = range(len(variants.places))
+    if len(numbers) > MAX_QUERIES:
+        numbers = sorted(random.Random(0).sample(numbers, MAX_QUERIES))  # type: ignore[assignment]  # noqa: S311
+    anyhow = STANDARD.mix
+    covered = [variants.ask(number, "covered", anyhow) for number in numbers]
+    mix = _best_mix(covered, with_head=variants.head is not None)
+    others = [variants.ask(number, kind, anyhow) for kind in ("not_covered", "verbatim") for number in numbers[::2]]
+    for vector, language, text in zip(off_topic.vectors, off_topic.languages, off_topic.texts, strict=True):
+        found = rank(shelves, _query(vector, parts, language, text, variants.head), anyhow)
+        others.append(_Asked(f"off topic {text}", None, "off_topic", found))
+    asked = [_Asked(one.group, one.subject, one.kind, mixed(one.found, mix)) for one in covered + others if one.found]
+    return Fitted(_calibrated(asked, mix), variants.head)
+
+
+def _best_mix(covered: Sequence[_Asked], with_head: bool) -> Mix:
+    """The weights with which most questions in other words find their subject first."""
+    width = max(len(one.found) for one in covered)
+    scores = np.full((3, len(covered), width), -100.0)
+    right = np.zeros((len(covered), width), dtype=bool)
+    for row, one in enumerate(covered):
+        for place, found in enumerate(one.found):
+            scores[:, row, place] = found.question_score, found.chunk_score, 1 - found.head / FLOOR
+            right[row, place] = found.subject == one.subject
+    mixes = [Mix(q, h) for h in (_HEAD_WEIGHTS if with_head else (0.0,)) for q in _QUESTION_WEIGHTS]
+
+    def hits(mix: Mix) -> int:
+        weighed = mix.question * scores[0] + (1 - mix.question) * scores[1] + mix.head * scores[2]
+        return int(right[np.arange(len(covered)), weighed.argmax(axis=1)].sum())
+
+    return max(mixes, key=hits)
+
+
+def _calibrated(asked: Sequence[_Asked], mix: Mix) -> Calibration:
+    table = np.stack([features(one.found) for one in asked])
+    groups = [one.group for one in asked]
     shares = {"not_covered": SHARE_NOT_COVERED, "off_topic": SHARE_OFF_TOPIC}
     shares |= {"covered": 1 - sum(shares.values()), "verbatim": SHARE_VERBATIM}
-    counts = {kind: max(1, sum(query.kind == kind for query, _ in rankings)) for kind in shares}
-    size = sum(query.kind != "verbatim" for query, _ in rankings)
-    weights = np.array([shares[query.kind] / counts[query.kind] * size for query, _ in rankings])
+    counts = {kind: max(1, sum(one.kind == kind for one in asked)) for kind in shares}
+    size = sum(one.kind != "verbatim" for one in asked)
+    weights = np.array([shares[one.kind] / counts[one.kind] * size for one in asked])
     mean, scale = table.mean(axis=0), table.std(axis=0) + 1e-9
     standard = (table - mean) / scale
     fits = []
     for depth in (1, CHOICES):
-        right = np.array([_right(query, ranking, depth) for query, ranking in rankings])
+        right = np.array([one.subject in [found.subject for found in one.found[:depth]] for one in asked])
         line, held_out = _regress(standard, right, weights, groups)
         rows = [
             (round(float(p), 4), float(hit), round(float(w), 4))
-            for (query, _), p, hit, w in zip(rankings, held_out, right, weights, strict=True)
+            for one, p, hit, w in zip(asked, held_out, right, weights, strict=True)
             # Thresholds are for questions in other words; those in the article's own are always answered.
-            if query.kind != "verbatim"
+            if one.kind != "verbatim"
         ]
         fits.append((line, tuple(rows)))
     (top, points), (among, among_points) = fits
-    return Calibration(weight, tuple(mean.tolist()), tuple(scale.tolist()), top, among, points, among_points)
-
-
-def _right(query: _Query, ranking: Sequence[Candidate], depth: int) -> bool:
-    return query.subject is not None and query.subject in [candidate.subject for candidate in ranking[:depth]]
+    return Calibration(mix, tuple(mean.tolist()), tuple(scale.tolist()), top, among, points, among_points)
 
 
 def _regress(
@@ -244,15 +342,14 @@ def _regress(
     return (*model.coef_[0].tolist(), float(model.intercept_[0])), held_out
 
 
-# The fit of the shipped knowledge base (212 articles in four languages, November 2026), without the number of hits,
-# which says nothing where there is little to hit. It has no points: the settings' precision is then read as a
-# probability.
+# The fit of the shipped knowledge base, without the number of hits, which says nothing where there is little to hit. It
+# has no points: the settings' precision is then read as a probability.
 STANDARD = Calibration(
-    question_weight=0.3,
-    mean=(0.448, 0.612, 0.377, 0.121, 0.171, 0.029, 0.012, 0.317, 0.459, 0.192),
-    scale=(0.134, 0.292, 0.118, 0.108, 0.118, 0.056, 0.030, 0.239, 0.391, 0.285),
-    top=(-0.174, -0.642, 0.397, 1.288, 0.982, 0.150, -0.083, 0.0, 1.727, 0.012, 1.925),
-    among=(0.295, 0.252, 0.213, -0.255, 1.813, 0.216, -0.008, 0.0, 0.761, -0.067, 2.307),
+    mix=Mix(0.4, 0.0),
+    mean=(0.0,) * 16,
+    scale=(1.0,) * 16,
+    top=(0.0,) * 17,
+    among=(0.0,) * 17,
     points=(),
     among_points=(),
 )

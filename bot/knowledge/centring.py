@@ -20,15 +20,21 @@ MIN_TEXTS = 20
 
 @dataclass(frozen=True)
 class Centres:
-    """Mean vectors by (role, language); `("query", "")` is that of all languages."""
+    """Mean vectors by (role, language); `("query", "")` is that of all languages.
+
+    Attributes:
+        means: Shape (sum(parts),).
+        parts: Dimensions of the parts of a vector; empty: it has only one.
+    """
 
     means: dict[tuple[str, str], Vectors]
+    parts: tuple[int, ...] = ()
 
     def apply(self, vectors: Vectors, languages: Sequence[str], role: Role) -> Vectors:
-        """Unit vectors without their language's mean, shape as given.
+        """Vectors without their language's mean, each part of unit length; a part that is zero stays so.
 
         Args:
-            vectors: Shape (n, dimensions).
+            vectors: Shape (n, sum(parts)).
             languages: Of each row.
             role: What the vectors were encoded as.
         """
@@ -37,26 +43,40 @@ class Centres:
         overall = self.means.get((role, ""))
         if overall is None:
             return vectors
-        shifted = vectors - np.stack([self.means.get((role, language), overall) for language in languages])
-        lengths = np.linalg.norm(shifted, axis=1, keepdims=True)
-        result: Vectors = (shifted / np.maximum(lengths, 1e-6)).astype(np.float32)
-        return result
+        shifted: Vectors = vectors - np.stack([self.means.get((role, language), overall) for language in languages])
+        for part in slices(self.parts or (vectors.shape[1],)):
+            read = vectors[:, part].any(axis=1, keepdims=True)
+            lengths = np.linalg.norm(shifted[:, part], axis=1, keepdims=True)
+            shifted[:, part] *= read / np.maximum(lengths, 1e-6)
+        return shifted.astype(np.float32, copy=False)
+
+
+def slices(parts: Sequence[int]) -> list[slice]:
+    """Where each part of a vector stands."""
+    ends = np.cumsum(parts).tolist()
+    return [slice(end - width, end) for width, end in zip(parts, ends, strict=True)]
 
 
 def fit_centres(
     questions: tuple[Vectors, Sequence[str]],
     passages: tuple[Vectors, Sequence[str]],
     others: tuple[Vectors, Sequence[str]],
+    parts: tuple[int, ...] = (),
 ) -> Centres:
     """Means from (vectors, their languages).
 
     Args:
-        questions: The knowledge base's question variants.
+        questions: The knowledge base's question variants, no text twice.
         passages: Its chunks.
-        others: Further questions; they stand for a language the knowledge base has too little of.
+        others: Further questions; the fewer variants a language has, the more they tell its mean.
+        parts: Dimensions of the parts of a vector.
     """
     means: dict[tuple[str, str], Vectors] = {}
-    for role, (vectors, languages) in (("query", others), ("query", questions), ("passage", passages)):
+    asked = [(vectors, languages) for vectors, languages in (questions, others) if len(vectors)]
+    pooled = np.concatenate([vectors for vectors, _ in asked]) if asked else questions[0]
+    every = [language for _, languages in asked for language in languages]
+    roles: tuple[tuple[Role, tuple[Vectors, Sequence[str]]], ...] = (("query", (pooled, every)), ("passage", passages))
+    for role, (vectors, languages) in roles:
         if len(vectors) < MIN_TEXTS:
             continue
         labels = np.array(languages)
@@ -64,22 +84,24 @@ def fit_centres(
         for language in sorted(set(languages)):
             if (labels == language).sum() >= MIN_TEXTS:
                 means[role, language] = vectors[labels == language].mean(axis=0)
-    for (role, language), mean in list(means.items()):
+    for (known, language), mean in list(means.items()):
         # Too few passages to tell their mean: that of questions is near it.
-        if role == "query":
+        if known == "query":
             means.setdefault(("passage", language), mean)
-    return Centres(means)
+    return Centres(means, parts)
 
 
 def to_arrays(centres: Centres) -> dict[str, Vectors]:
     """For `numpy.savez`."""
-    return {f"{role}.{language}": mean for (role, language), mean in centres.means.items()}
+    means = {f"{role}.{language}": mean for (role, language), mean in centres.means.items()}
+    return {**means, "parts": np.array(centres.parts, dtype=np.float32)}
 
 
 def from_arrays(arrays: dict[str, Vectors]) -> Centres:
     """Back from `to_arrays`."""
     means = {}
     for name, mean in arrays.items():
-        role, _, language = name.partition(".")
-        means[role, language] = mean
-    return Centres(means)
+        role, dot, language = name.partition(".")
+        if dot:
+            means[role, language] = mean
+    return Centres(means, tuple(int(width) for width in arrays["parts"]))

@@ -1,7 +1,11 @@
-"""Cut an article into chunks: a section each, or several where a section is long; lists and tables stay whole."""
+"""Cut an article into chunks: a section each, or several where a section is long; lists and tables stay whole.
+
+For searching, a chunk is cut further into sentences.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from markdown_it import MarkdownIt
@@ -9,6 +13,13 @@ from markdown_it import MarkdownIt
 from bot.knowledge.article import Article
 
 MAX_CHARACTERS = 1400
+# Shorter pieces say too little by themselves and go with what follows; Chinese says twice as much in a character.
+_LEAST, _LEAST_CHINESE = 40, 16
+# Thai separates phrases by spaces and has no full stop; this much of it is about a sentence.
+_THAI = 100
+_ENDS = re.compile(r"(?<=[.!?])\s+(?=[^\W\d_]|[\d\"'“(\[*])|(?<=[。！？；])|\n+")
+_TABLE_RULE = re.compile(r"\|?\s*:?-{2,}[\s:|-]*")
+_MARKS = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+|[*_`|]+|!?\[([^\]]*)\]\([^)]*\)")
 
 
 @dataclass(frozen=True)
@@ -67,3 +78,27 @@ def split(article: Article, max_characters: int = MAX_CHARACTERS) -> list[Chunk]
         part.append(source)
     close()
     return chunks or [Chunk("", article.body)]
+
+
+def sentences(text: str, language: str) -> list[str]:
+    """Sentences of a chunk's Markdown without its marks: of running text, list items and table rows; at least one.
+
+    Args:
+        text: A chunk's text.
+        language: It is in; tells what ends a sentence and how long one is.
+    """
+    least = {"zh": _LEAST_CHINESE, "th": _THAI}.get(language, _LEAST)
+    found: list[str] = []
+    part = ""
+    for piece in _ENDS.split(text):
+        if _TABLE_RULE.fullmatch(piece.strip()):
+            continue
+        for phrase in piece.split(" ") if language == "th" else [piece]:
+            plain = " ".join(_MARKS.sub(lambda mark: f" {mark[1] or ''} ", phrase).split())
+            part = f"{part} {plain}".strip()
+            if len(part) >= least:
+                found.append(part)
+                part = ""
+    if part:
+        found.append(part)
+    return found or [text]
