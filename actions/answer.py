@@ -44,6 +44,7 @@ class ActionAnswer(TurnAction):
         answer = await asyncio.to_thread(self._decide, context)
         intent, _ = intent_of(tracker)
         if answer.decision != "answer" and probability_of(tracker, "request_human") >= MAY_WANT_PERSON:
+            request(dispatcher, Answered(answer=answer))
             hand_off(dispatcher, context, "asked_for")
         else:
             self._utter(dispatcher, context, answer, intent)
@@ -55,7 +56,7 @@ class ActionAnswer(TurnAction):
             chosen = answerer.article_answer(context.article_id, context.text, context.audience)
             if chosen:
                 return chosen
-        return answerer.decide(context.text, context.audience, context.language)
+        return answerer.decide(context.text, context.audience, context.language, context.before)
 
     def _utter(self, dispatcher: CollectingDispatcher, context: TurnContext, answer: Answer, intent: str) -> None:
         if answer.decision != "answer" and intent in _GO_ON:

@@ -205,6 +205,7 @@ def run_knowledge_base(bench: Bench) -> None:
         methods[method] = baselines.answering_as_many(test, mapped, count), 0.0
     note(bench, "knowledge_base", methods)
     further = held_out.ask_follow_ups_and_two_part(answerer, bench.settings)
+    further["passage of the right article"] = held_out.passages(answerer, bench.settings)
     bench.kinds = {**held_out.by_kind(questions, rows), **further}
 
 

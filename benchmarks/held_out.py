@@ -61,9 +61,81 @@ def ask(answerer: Answerer, questions: Sequence[HeldOut]) -> tuple[list[Asked], 
     return rows, 1000 * seconds / len(rows)
 
 
+class FollowUp(BaseModel):
+    """Two messages in a row; `elliptical` needs the first to be understood, `new` does not."""
+
+    first: str
+    then: str
+    language: Literal["en", "zh", "tr", "th"]
+    kind: Literal["elliptical", "new"]
+    subject: str
+    also: tuple[str, ...] = ()
+
+
+class TwoPart(BaseModel):
+    """A message that asks two things, one answered by each subject."""
+
+    text: str
+    language: Literal["en", "zh", "tr", "th"]
+    subjects: tuple[str, str]
+
+
 def ask_follow_ups_and_two_part(answerer: Answerer, settings: Settings) -> dict[str, Shares]:
-    """What was decided on the lists `follow_ups` and `two_part`, by kind; empty: nothing decides on them yet."""
-    return {}
+    """What was decided on the lists `follow_ups`, with and without the question before, and `two_part`."""
+    content = _content(settings)
+    subjects = {article.id: article.subject for article in answerer.articles("public")}
+    follow_ups = TypeAdapter(list[FollowUp]).validate_python(content["follow_ups"])
+    found: dict[str, Shares] = {}
+    for kind in ("elliptical", "new"):
+        for before in (True, False):
+            rows = []
+            for one in follow_ups:
+                if one.kind == kind:
+                    language = detect(one.then, one.language)
+                    answer = answerer.decide(one.then, "public", language, one.first if before else None)
+                    choices = tuple(subjects[choice.article_id] for choice in answer.alternatives)
+                    top = subjects[answer.article_id] if answer.article_id else None
+                    top = one.subject if top in one.also else top
+                    rows.append(Asked(one.subject, top, answer.confidence, answer.decision == "answer", choices))
+            found[f"follow-up, {kind}, {'with' if before else 'without'} the question before"] = shares(rows)
+    cited, wrong = [], []
+    two_part = TypeAdapter(list[TwoPart]).validate_python(content["two_part"])
+    for asked in two_part:
+        answer = answerer.decide(asked.text, "public", asked.language)
+        given = {subjects[citation.article_id] for citation in answer.citations}
+        cited.append(len(given & set(asked.subjects)))
+        wrong.append(bool(given - set(asked.subjects)))
+    found["two-part"] = {
+        "answerable": len(cited),
+        "both_answered": _share(count == 2 for count in cited),
+        "one_answered": _share(count == 1 for count in cited),
+        "wrong_article": _share(wrong),
+    }
+    return found
+
+
+def passages(answerer: Answerer, settings: Settings) -> Shares:
+    """How often the passage of the right article holds the section that answers, and how much of the article it is.
+
+    The article is given, so that only the choice within it counts. Questions with an article in their own language are
+    left out: sections are named by the headings of the English original.
+    """
+    content = _content(settings)
+    articles = {article.id: article for article in answerer.articles("public")}
+    hits, lengths = [], []
+    for entry in content["answerable"]:
+        article = articles[entry["subject"]]
+        if entry["language"] != "en" and any(
+            other.translation_of == article.id and other.language == entry["language"] for other in articles.values()
+        ):
+            continue
+        answer = answerer.article_answer(article.id, entry["text"])
+        assert answer is not None and answer.answer is not None
+        section = entry["section"]
+        opening = article.body.split("\n## ")[0].strip()[:60]
+        hits.append(f"**{section}**" in answer.answer if section else answer.answer.startswith(opening[:40]))
+        lengths.append(len(answer.answer) / len(article.body))
+    return {"answerable": len(hits), "right_section": _share(hits), "share_of_article": sum(lengths) / len(lengths)}
 
 
 def by_kind(questions: Sequence[HeldOut], rows: Sequence[Asked]) -> dict[str, Shares]:

@@ -16,7 +16,7 @@ _SHORT = 4
 _SENTENCE = 3
 
 
-def _script_language(text: str) -> str | None:
+def script_language(text: str) -> str | None:
     """zh or th when at least a fifth of the letters are of their script."""
     letters = [character for character in text if character.isalpha() or unicodedata.category(character) == "Mn"]
     thai = sum("\u0e00" <= character <= "\u0e7f" for character in letters)
@@ -44,7 +44,7 @@ def detect(text: str, current: str | None = None) -> str:
     Returns:
         A language code; without current and without evidence, the first of LANGUAGES.
     """
-    script = _script_language(text)
+    script = script_language(text)
     if script:
         return script
     letters = sum(character.isalpha() for character in text)

@@ -20,7 +20,7 @@ from bot.handoff.cli import database
 from bot.settings import LANGUAGES, Settings, load_settings
 
 if TYPE_CHECKING:
-    from bot.encoder.encoder import Encoder
+    from bot.encoder.encoder import TextEncoder
     from bot.knowledge.answer import Answerer
     from bot.knowledge.gaps import Gap, Nearest, Question, Verdict
     from bot.knowledge.index import Index
@@ -97,7 +97,8 @@ def _rows(
 
     encoder, index, answerer = _load(settings)
     vectors = index.centres.apply(_encode(encoder, questions), [q.language for q in questions], "query")
-    found = find_gaps(questions, vectors, fit_near(index.for_audience(audience)))
+    main = vectors[:, : index.centres.parts[0]]
+    found = find_gaps(questions, main, fit_near(index.for_audience(audience)))
 
     def nearest(text: str, language: str) -> Nearest:
         answer = answerer.decide(text, audience, language)
@@ -118,18 +119,18 @@ def _rows(
     return rows, hidden
 
 
-def _load(settings: Settings) -> tuple[Encoder, Index, Answerer]:
-    from bot.encoder.encoder import load_encoder
+def _load(settings: Settings) -> tuple[TextEncoder, Index, Answerer]:
+    from bot.encoder.encoder import for_retrieval, load_encoder
     from bot.knowledge.build import answerer, ensure_index
 
     with step("Loading the encoder"):
-        encoder = load_encoder(settings)
+        encoder = for_retrieval(load_encoder(settings))
     with index_progress() as progress:
         index = ensure_index(settings, encoder, progress=progress).index
     return encoder, index, answerer(settings, index, encoder)
 
 
-def _encode(encoder: Encoder, questions: list[Question]) -> Any:
+def _encode(encoder: TextEncoder, questions: list[Question]) -> Any:
     columns = (SpinnerColumn(), TextColumn("Encoding questions"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task("", total=len(questions))

@@ -17,6 +17,7 @@ from bot.conversation.store import ConversationStore
 from bot.dialogue.replies import Replies
 from bot.dialogue.turn import Answered, Choice, Contact, Escalate, Offer, TurnContext, TurnResult
 from bot.errors import DialogueError, EncoderError, InvalidInput, Overloaded
+from bot.knowledge.question import leans
 from bot.language import detect
 from bot.settings import LANGUAGES
 
@@ -275,10 +276,14 @@ class ConversationService:
         if payload.startswith("/choose_article"):
             article_id = json.loads(payload.removeprefix("/choose_article"))["article_id"]
             text = await asyncio.to_thread(self._store.last_question, snapshot.id, message.number) or text
+        before = None
+        if not payload and leans(text):
+            before = await asyncio.to_thread(self._store.question_before, message)
         last = snapshot.last_bot.content if snapshot.last_bot else {}
         offered_queue = message.content.get("offered_queue") or last.get("offered_queue") or "support"
         return TurnContext(
             text=text,
+            before=before,
             language=language,
             audience="internal" if snapshot.audience == "internal" else "public",
             misses=snapshot.misses,

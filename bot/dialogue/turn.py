@@ -39,6 +39,7 @@ class TurnContext(BaseModel):
 
     Attributes:
         text: What the customer wrote, untouched.
+        before: The question before, shortly ago, where this one leans on it.
         language: Of the conversation.
         audience: What the person may see.
         misses: Questions in a row, before this one, that got no answer.
@@ -51,6 +52,7 @@ class TurnContext(BaseModel):
     """
 
     text: str = ""
+    before: str | None = None
     language: str = "en"
     audience: Audience = "public"
     misses: int = 0

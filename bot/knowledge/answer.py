@@ -10,13 +10,18 @@ from bot.knowledge.article import Article, Audience
 from bot.knowledge.calibration import CHOICES, Calibration, threshold, told_by
 from bot.knowledge.index import Index, Shelf
 from bot.knowledge.keywords import terms
+from bot.knowledge.question import leans, parts
 from bot.knowledge.render import link_articles
-from bot.knowledge.retriever import Query, chunk_scores, rank
+from bot.knowledge.retriever import Candidate, Query, chunk_scores, rank
 from bot.language import detect
 
 Decision = Literal["answer", "clarify", "hand_off"]
 
 OPENING_CHARACTERS = 500
+# A part of a message must be about one of as many subjects as this that the whole is about.
+_ABOUT = 6
+# The opening answers alone where it is better than every section by this much.
+_CLEARLY = 0.05
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,16 @@ class Answer:
 
 # Nothing was found.
 NO_ANSWER = Answer("hand_off", 0.0, None, None, None, (), ())
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A question, the subjects found for it, and the probabilities that the first, or one of the first, is right."""
+
+    query: Query
+    candidates: list[Candidate]
+    top: float
+    among: float
 
 
 class _View:
@@ -131,35 +146,72 @@ class Answerer:
         view = self._views[audience]
         return view.answer_at, view.clarify_at
 
-    def decide(self, question: str, audience: Audience = "public", language: str | None = None) -> Answer:
+    def decide(
+        self, question: str, audience: Audience = "public", language: str | None = None, before: str | None = None
+    ) -> Answer:
         """Decide what to do with a question.
 
         Args:
             question: As the person wrote it.
             audience: Who asks; only what they may see is searched.
             language: The person's language, preferred for the answer.
+            before: The person's question before this one; one that leans on it is understood with it.
         """
         view = self._views[audience]
+        found = self._found(view, question, language)
+        if found is None:
+            return NO_ANSWER
+        if before and found.top < view.answer_at and leans(question):
+            together = self._found(view, f"{before}\n{question}", language)
+            if together is not None and together.top > found.top:
+                found = together
+        elif (both := self._in_parts(view, question, language, found)) is not None:
+            return both
+        choices = [view.article(candidate.subject, language) for candidate in found.candidates[:CHOICES]]
+        if found.top >= view.answer_at:
+            return self._answered(view, choices[0], found.query, found.top)
+        if found.among >= view.clarify_at:
+            alternatives = tuple(Alternative(a.id, a.title, a.language) for a in choices)
+            return Answer("clarify", found.top, choices[0].id, None, None, (), alternatives)
+        return Answer("hand_off", found.top, choices[0].id, None, None, (), ())
+
+    def _found(self, view: _View, question: str, language: str | None) -> _Found | None:
+        """What an audience may see that may answer a question; None if there is nothing."""
         query = self._query(view, question, language)
         candidates = rank(view.shelves, query, view.calibration.mix) if query else []
         if query is None or not candidates:
-            return NO_ANSWER
-        top, among = view.calibration.probabilities(candidates)
-        choices = [view.article(candidate.subject, language) for candidate in candidates[:CHOICES]]
-        if top >= view.answer_at:
-            return self._answered(view, choices[0], query, top)
-        if among >= view.clarify_at:
-            alternatives = tuple(Alternative(a.id, a.title, a.language) for a in choices)
-            return Answer("clarify", top, choices[0].id, None, None, (), alternatives)
-        return Answer("hand_off", top, choices[0].id, None, None, (), ())
+            return None
+        return _Found(query, candidates, *view.calibration.probabilities(candidates))
+
+    def _in_parts(self, view: _View, question: str, language: str | None, whole: _Found) -> Answer | None:
+        """The answers to a message that asks two things; None unless each is sure and the whole is about both."""
+        asked = parts(question)
+        if len(asked) < 2:
+            return None
+        about = {candidate.subject for candidate in whole.candidates[:_ABOUT]}
+        sure: dict[str, _Found] = {}
+        for part in asked:
+            found = self._found(view, part, language)
+            if found is not None and found.top >= view.answer_at and found.candidates[0].subject in about:
+                sure.setdefault(found.candidates[0].subject, found)
+        if len(sure) < 2:
+            return None
+        answers = [
+            self._answered(view, view.article(subject, language), found.query, found.top)
+            for subject, found in sure.items()
+        ]
+        text = "\n\n".join(f"**{answer.citations[0].title}**\n\n{answer.answer}" for answer in answers)
+        citations = tuple(citation for answer in answers for citation in answer.citations)
+        confidence = min(answer.confidence for answer in answers)
+        return Answer("answer", confidence, answers[0].article_id, answers[0].language, text, citations, ())
 
     def rank(
         self, question: str, audience: Audience = "public", language: str | None = None
     ) -> list[tuple[Article, float]]:
         """Articles with their scores, best first, one for each subject; none for an empty question."""
         view = self._views[audience]
-        query = self._query(view, question, language)
-        candidates = rank(view.shelves, query, view.calibration.mix) if query else []
+        found = self._found(view, question, language)
+        candidates = found.candidates if found else []
         return [(view.article(candidate.subject, language), candidate.score) for candidate in candidates]
 
     def article_answer(self, article_id: str, question: str = "", audience: Audience = "public") -> Answer | None:
@@ -220,7 +272,9 @@ def _passage(shelf: Shelf, article: Article, query: Query) -> str:
     scored = chunk_scores(shelf, article, query)
     opening = scored[0][0]
     sections = scored[1:] if not opening.heading and len(opening.text) <= OPENING_CHARACTERS else scored
-    best = max(sections or scored, key=lambda pair: pair[1])[0]
+    best, score = max(sections or scored, key=lambda pair: pair[1])
+    if sections is not scored and scored[0][1] >= score + _CLEARLY:
+        return opening.text
     heading = f"**{best.heading}**\n\n" if best.heading else ""
     section = heading + best.text
     return section if best is opening or sections is scored else f"{opening.text}\n\n{section}"

@@ -16,7 +16,7 @@ Audience = Literal["public", "internal"]
 Topic = Literal["how_to", "defect", "outage", "access", "billing", "pre_sales"]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,99}$")]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
-Origin = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,59}:.+$", max_length=600)]
+Origin = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,59}:.+$", max_length=2200)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 
 _FENCE = re.compile(r"^---[ \t]*$")

