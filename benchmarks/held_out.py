@@ -130,7 +130,8 @@ def passages(answerer: Answerer, settings: Settings) -> Shares:
         ):
             continue
         answer = answerer.article_answer(article.id, entry["text"])
-        assert answer is not None and answer.answer is not None
+        assert answer is not None
+        assert answer.answer is not None
         section = entry["section"]
         opening = article.body.split("\n## ")[0].strip()[:60]
         hits.append(f"**{section}**" in answer.answer if section else answer.answer.startswith(opening[:40]))

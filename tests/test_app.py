@@ -16,10 +16,10 @@ from fastapi import FastAPI
 import bot
 from bot.app import create_app, create_internal_app
 from bot.channels.webchat.state import WebchatState
-from bot.dialogue.turn import Choice, Escalate
+from bot.dialogue.turn import Answered, Choice, Escalate, Reply, TurnResult
 from bot.encoder.encoder import Encoder
 from bot.errors import StorageError
-from bot.knowledge.answer import Answerer
+from bot.knowledge.answer import Answer, Answerer, Citation
 from tests.actions.conftest import StubAnswerer, call_of
 from tests.conversation.fakes import Bench, new_database, said
 
@@ -154,6 +154,7 @@ API = "/api/v1/conversations"
 CONVERSATION = API + "/{conversation_id}"
 MESSAGES = CONVERSATION + "/messages"
 EVENTS = CONVERSATION + "/events"
+THUMB = MESSAGES + "/{number}/thumb"
 
 
 class Recorder:
@@ -165,11 +166,17 @@ class Recorder:
         self.id = self.token = ""
 
     async def send(
-        self, method: str, path: str, token: str | None = None, identifier: str | None = None, **request: Any
+        self,
+        method: str,
+        path: str,
+        token: str | None = None,
+        identifier: str | None = None,
+        number: int = 1,
+        **request: Any,
     ) -> httpx.Response:
         """Send one as the visitor."""
         headers = {"authorization": f"Bearer {token or self.token}", "content-type": "application/json"}
-        url = path.replace("{conversation_id}", identifier or self.id)
+        url = path.replace("{conversation_id}", identifier or self.id).replace("{number}", str(number))
         response = await self.http.request(method, url, headers=headers, **request)
         self.answers.append(((method.lower(), path), response))
         return response
@@ -200,6 +207,18 @@ async def everything_once(public: Public) -> Recorder:
     await send("POST", MESSAGES, json={"client_id": "a"})
     await send("POST", MESSAGES, content=b'{"client_id": "\xff"}')
     await send("POST", MESSAGES, content=b" " * 2_000_000)
+    answer = Answer("answer", 0.9, "refunds", "en", "Tap it.", (Citation("refunds", "Refunds", "/x", "en"),), ())
+    public.bench.dialogue.follow(
+        TurnResult(replies=[Reply(text="Tap it.", answered=answer)], effects=[Answered(answer=answer)])
+    )
+    await send("POST", MESSAGES, json={"client_id": "q", "text": "How?"})
+    await public.bench.settled()
+    messages = (await send("GET", MESSAGES)).json()["messages"]
+    answered = next(message["number"] for message in messages if message["answer"])
+    for number in (answered, 1, 99):
+        await send("POST", THUMB, number=number, json={"thumb": "up"})
+    await send("POST", THUMB, content=b" " * 2_000_000)
+    await send("POST", THUMB, token="another", json={"thumb": "up"})
     public.bench.store.add_customer_message(recorder.id, "waits", "Hello", {})
     await public.bench.service.start()
     await send("POST", MESSAGES, json={"client_id": "b", "text": "Too much"})
@@ -226,7 +245,7 @@ def documented(app: FastAPI) -> dict[Operation, dict[str, Any]]:
 async def test_description_names_every_operation_once(public: Public) -> None:
     assert set(documented(public.app)) == {
         *{("get", "/health"), ("post", API), ("get", CONVERSATION), ("get", MESSAGES), ("post", MESSAGES)},
-        ("get", EVENTS),
+        *{("get", EVENTS), ("post", THUMB)},
     }
 
 

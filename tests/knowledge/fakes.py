@@ -13,9 +13,10 @@ import numpy as np
 from bot.encoder.encoder import Role, TextEncoder, Vectors
 from bot.knowledge.article import Article, parse_article
 from bot.knowledge.build import Built, ensure_index
-from bot.knowledge.calibration import Calibration
+from bot.knowledge.calibration import FEATURES, Calibration
 from bot.knowledge.centring import Centres
-from bot.knowledge.index import Index, embed
+from bot.knowledge.index import Index, Shelf, embed, texts_of
+from bot.knowledge.retriever import Mix
 from bot.settings import Settings, load_settings
 
 DIMENSIONS = 256
@@ -44,6 +45,8 @@ def _word(word: str) -> Vectors:
 
 class WordEncoder:
     """Bag of words as unit vectors: texts that share words are near. Keeps the texts it was given."""
+
+    parts = (DIMENSIONS,)
 
     def __init__(self, fingerprint: str = "words") -> None:
         self._fingerprint = fingerprint
@@ -112,11 +115,11 @@ def build(root: Path, encoder: TextEncoder | None = None) -> Built:
 
 def by_question_score(answer_at: float = 0.9, clarify_at: float = 0.3) -> Calibration:
     """Probabilities read off the question score alone: even odds for the top at 0.9, for the choices at 0.5."""
-    rest = (0.0,) * 8
+    rest = (0.0,) * (FEATURES - 2)
     return Calibration(
-        question_weight=0.5,
-        mean=(0.0,) * 10,
-        scale=(1.0,) * 10,
+        mix=Mix(0.5, 0.0),
+        mean=(0.0,) * FEATURES,
+        scale=(1.0,) * FEATURES,
         top=(0.0, 40.0, *rest, -36.0),
         among=(0.0, 40.0, *rest, -20.0),
         # The second question is not answered, and so tells from where on choices are offered.
@@ -125,15 +128,21 @@ def by_question_score(answer_at: float = 0.9, clarify_at: float = 0.3) -> Calibr
     )
 
 
+def shelf_of(*articles: Article) -> Shelf:
+    """A shelf of articles, not centred, with WordEncoder's vectors."""
+    return embed(texts_of(articles), WordEncoder()).shelf(Centres({}))
+
+
 def index_of(*articles: Article, calibration: Calibration | None = None) -> Index:
-    """An index of articles, not centred, with WordEncoder's vectors."""
-    shelves = {
-        audience: embed([a for a in articles if a.audience == audience], WordEncoder()).shelf(Centres({}))
-        for audience in ("public", "internal")
-    }
+    """An index of articles, not centred, with WordEncoder's vectors and no classifier."""
+    made = calibration or by_question_score()
     return Index(
-        {"public": shelves["public"], "internal": shelves["internal"]},
+        {
+            "public": shelf_of(*(one for one in articles if one.audience == "public")),
+            "internal": shelf_of(*(one for one in articles if one.audience == "internal")),
+        },
         Centres({}),
-        (calibration or by_question_score()).to_json(),
+        {"public": made.to_json(), "internal": made.to_json()},
+        {"public": None, "internal": None},
         "build-made",
     )

@@ -102,35 +102,44 @@ def test_space_around_a_question_changes_nothing(question: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer_at", "clarify_at", "decision"), [(0.9, 0.3, "answer"), (0.999, 0.3, "clarify"), (0.999, 1.01, "hand_off")]
+    ("answer_at", "clarify_at", "decision"),
+    [(0.9, 0.3, "answer"), (0.99999, 0.3, "clarify"), (0.99999, 1.01, "hand_off")],
 )
 def test_thresholds_come_from_the_calibration(answer_at: float, clarify_at: float, decision: str) -> None:
     one = answerer(calibration=by_question_score(answer_at, clarify_at))
-    assert one.thresholds == (answer_at, clarify_at)
+    assert one.thresholds() == one.thresholds("internal") == (answer_at, clarify_at)
     assert one.decide("refund a guest").decision == decision
 
 
 def test_the_wanted_precision_moves_the_threshold() -> None:
     made = index_of(*ARTICLES)
-    made.calibration.update(
+    made.calibration["public"].update(
         points=((0.95, 1.0, 1.0), (0.5, 0.0, 1.0), (0.4, 1.0, 1.0), (0.1, 0.0, 1.0)),
         among_points=((0.99, 1.0, 1.0), (0.6, 1.0, 1.0), (0.5, 0.0, 1.0), (0.2, 0.0, 1.0)),
     )
-    assert Answerer(made, WordEncoder(), 0.9, 0.9).thresholds == (0.95, 0.6)
-    assert Answerer(made, WordEncoder(), 0.9, 0.5).thresholds == (0.95, 0.5)
+    assert Answerer(made, WordEncoder(), 0.9, 0.9).thresholds() == (0.95, 0.6)
+    assert Answerer(made, WordEncoder(), 0.9, 0.5).thresholds() == (0.95, 0.5)
+
+
+def test_each_audience_has_thresholds_of_its_own() -> None:
+    made = index_of(*ARTICLES)
+    made.calibration["internal"] = by_question_score(0.99, 0.6).to_json()
+    one = Answerer(made, WordEncoder())
+    assert one.thresholds() == one.thresholds("public") == (0.9, 0.3)
+    assert one.thresholds("internal") == (0.99, 0.6)
 
 
 def test_choices_are_measured_where_there_is_no_answer() -> None:
     made = index_of(*ARTICLES)
-    made.calibration.update(points=((0.9, 1.0, 1.0),) * 2, among_points=((0.9, 1.0, 1.0),) * 2)
-    assert Answerer(made, WordEncoder(), 0.9, 0.5).thresholds[0] == 0.9
-    assert Answerer(made, WordEncoder(), 0.9, 0.5).thresholds[1] > 1
+    made.calibration["public"].update(points=((0.9, 1.0, 1.0),) * 2, among_points=((0.9, 1.0, 1.0),) * 2)
+    assert Answerer(made, WordEncoder(), 0.9, 0.5).thresholds()[0] == 0.9
+    assert Answerer(made, WordEncoder(), 0.9, 0.5).thresholds()[1] > 1
 
 
 def test_without_points_the_wanted_shares_are_the_thresholds() -> None:
     made = index_of(*ARTICLES)
-    made.calibration.update(points=(), among_points=())
-    assert Answerer(made, WordEncoder(), 0.93, 0.7).thresholds == (0.93, 0.7)
+    made.calibration["public"].update(points=(), among_points=())
+    assert Answerer(made, WordEncoder(), 0.93, 0.7).thresholds() == (0.93, 0.7)
 
 
 def test_json_has_the_documented_keys() -> None:
@@ -145,6 +154,29 @@ def test_json_has_the_documented_keys() -> None:
         "alternatives",
     ]
     assert json.loads(json.dumps(found))["citations"][0]["article_id"] == "refund"
+
+
+# The ranking ---------------------------------------------------------------------------------------------------------
+
+
+def test_each_subject_is_ranked_once_in_the_customers_language() -> None:
+    ranked = answerer().rank("refund a guest", language="tr")
+    assert ranked[0][0].id == "refund-tr"
+    assert {one.subject for one, _ in ranked} == {one.subject for one in ARTICLES if one.audience == "public"}
+    assert len(ranked) == len({one.subject for one, _ in ranked})
+    scores = [score for _, score in ranked]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_the_ranking_is_of_what_the_audience_may_see() -> None:
+    one = answerer()
+    assert one.rank("limits of leads", "internal")[0][0].id == "rules"
+    assert "rules" not in {found.id for found, _ in one.rank("limits of leads")}
+
+
+@pytest.mark.parametrize("question", ["", "  \n\t "])
+def test_an_empty_question_ranks_nothing(question: str) -> None:
+    assert answerer().rank(question) == []
 
 
 # The passage ---------------------------------------------------------------------------------------------------------

@@ -4,16 +4,36 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import pytest
 
+from bot.encoder.encoder import Encoder
 from bot.errors import KnowledgeError
-from bot.knowledge.build import answerer, ensure_index, index_folder, is_current, off_topic_texts
+from bot.knowledge.build import (
+    Background,
+    answerer,
+    assemble,
+    background,
+    build_lock,
+    current_answerer,
+    ensure_index,
+    index_folder,
+    is_current,
+)
 from bot.knowledge.index import MANIFEST, read_manifest
 from bot.settings import Settings
-from tests.knowledge.fakes import OFF_TOPIC, WordEncoder, project, put, write
+from tests.knowledge.fakes import OFF_TOPIC, WordEncoder, article, project, put, write
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
 
 WORDS = ("milk", "cups", "beans", "foam", "grinder", "napkin")
 
@@ -89,7 +109,7 @@ def damage_file(folder: Path) -> None:
 
 def cut_file(folder: Path) -> None:
     home = folder / str(read_manifest(folder)["folder"])
-    (home / "internal.json").write_bytes(b'{"articles": [')
+    (home / "internal.articles.jsonl").write_bytes(b'{"id": [')
 
 
 def lose_files(folder: Path) -> None:
@@ -141,11 +161,43 @@ def test_progress_reaches_its_total(settings: Settings) -> None:
         assert {total for name, _, total in steps if name == stage} == {done}
 
 
-def test_off_topic_texts_are_the_bots_own_examples(settings: Settings) -> None:
-    assert off_topic_texts(settings) == OFF_TOPIC
+def test_the_background_is_the_bots_own_examples(settings: Settings) -> None:
+    assert background(settings) == Background(OFF_TOPIC, OFF_TOPIC)
+    other = settings.path("data", "nlu", "greet.yml")
+    other.write_text("nlu:\n- intent: greet\n  examples: |\n    - hello\n    - hello\n    - hi there\n", "utf-8")
+    assert background(settings) == Background(OFF_TOPIC, ("hello", "hi there", *OFF_TOPIC))
+    assert rebuilt(settings)
+    assert not rebuilt(settings)
 
 
-@pytest.mark.parametrize("content", [None, "", "nlu: [", "nlu:\n- intent: x\n", "- a", "nlu: 5"])
+def test_without_examples_of_what_is_off_topic_there_is_no_background(settings: Settings) -> None:
+    settings.path("data", "nlu", "out_of_scope.yml").unlink()
+    with pytest.raises(KnowledgeError, match=r"out_of_scope\.yml cannot be read"):
+        background(settings)
+
+
+def test_messages_in_general_tell_the_means_of_questions() -> None:
+    messages = tuple(f"greetings number {number}" for number in range(30))
+    shipped, bare = (
+        assemble([article("milk")], Background((), texts), WordEncoder()).centres.means for texts in (messages, ())
+    )
+    assert ("query", "en") in shipped
+    assert bare == {}
+
+
+def test_the_vectors_are_what_retrieval_reads_texts_with(tmp_path: Path) -> None:
+    """An encoder with companions is indexed with them."""
+    put(tmp_path, "milk", "All about milk.")
+    alone = Encoder(cast("SentenceTransformer", None), "alone")
+    companions = WordEncoder("joined")
+    alone.joined = companions
+    assert ensure_index(project(tmp_path), alone).rebuilt
+    assert "All about milk." in companions.encoded
+    assert read_manifest(index_folder(project(tmp_path)))["encoder"] == "joined"
+    assert current_answerer(project(tmp_path), alone).decide("all about milk").article_id == "milk"
+
+
+@pytest.mark.parametrize("content", [None, "", "nlu: [", "nlu:\n- 5\n", "- a", "nlu: 5"])
 def test_off_topic_examples_that_cannot_be_read_are_named(settings: Settings, content: str | None) -> None:
     file = settings.path("data", "nlu", "out_of_scope.yml")
     file.unlink()
@@ -161,6 +213,150 @@ def test_the_answerer_follows_the_settings(settings: Settings) -> None:
     index = ensure_index(settings, encoder).index
     strict = answerer(settings.replace(answering__answer_precision=0.999), index, encoder)
     mild = answerer(settings.replace(answering__answer_precision=0.3), index, encoder)
-    assert strict.thresholds[0] >= mild.thresholds[0]
+    assert strict.thresholds()[0] > mild.thresholds()[0]
     linked = answerer(settings.replace(server__base_url="https://help.example/"), index, encoder)
     assert linked.link(linked.articles()[0]).startswith("https://help.example/help/")
+
+
+# Only what is new is encoded ------------------------------------------------------------------------------------------
+
+
+def encoded(settings: Settings) -> list[str]:
+    """What a build encodes."""
+    encoder = WordEncoder()
+    assert ensure_index(settings, encoder).rebuilt
+    return encoder.encoded
+
+
+def test_editing_an_article_encodes_only_its_new_texts(settings: Settings) -> None:
+    put(settings.root, "milk", "Other words.", title="The milk", questions='["where is milk", "is there milk"]')
+    assert set(encoded(settings)) - {"Other words."} == {"The milk\nOther words.", "is there milk"}
+
+
+def test_taking_an_article_away_encodes_nothing(settings: Settings) -> None:
+    settings.path("knowledge_base", "public", "en", "milk.md").unlink()
+    assert encoded(settings) == []
+
+
+def test_losing_the_index_encodes_nothing(settings: Settings) -> None:
+    (index_folder(settings) / MANIFEST).unlink()
+    assert encoded(settings) == []
+
+
+def test_an_edited_index_is_what_a_new_one_would_be(settings: Settings) -> None:
+    put(settings.root, "milk", "Other words.", title="The milk", questions='["where is milk"]')
+    edited = ensure_index(settings, WordEncoder()).index
+    anew = ensure_index(settings, WordEncoder(), force=True).index
+    assert edited.calibration == anew.calibration
+    for audience, shelf in anew.shelves.items():
+        other = edited.shelves[audience]
+        assert other.question_texts == shelf.question_texts
+        count = shelf.questions.ntotal
+        assert np.array_equal(other.questions.reconstruct_n(0, count), shelf.questions.reconstruct_n(0, count))
+
+
+def test_vectors_of_texts_that_are_gone_are_dropped(settings: Settings) -> None:
+    def size() -> int:
+        (file,) = (index_folder(settings) / "vectors").iterdir()
+        return file.stat().st_size
+
+    before = size()
+    for edition in range(20):
+        put(settings.root, "milk", f"Edition {edition}.", title=f"Milk {edition}", questions=f'["milk {edition}"]')
+        ensure_index(settings, WordEncoder())
+    assert size() < 1.3 * before
+
+
+def test_another_encoders_vectors_are_removed(settings: Settings) -> None:
+    (one,) = (index_folder(settings) / "vectors").iterdir()
+    rebuilt(settings, WordEncoder("another"))
+    (other,) = (index_folder(settings) / "vectors").iterdir()
+    assert one != other
+
+
+IN_ANOTHER_PROCESS = """
+import os, signal, sys
+from pathlib import Path
+from bot.knowledge import vectors
+from bot.knowledge.build import ensure_index
+from bot.settings import load_settings
+from tests.knowledge.fakes import WordEncoder
+
+vectors._BATCH = 2
+encoder = WordEncoder()
+killed_after = int(sys.argv[2])
+
+class Killed:
+    fingerprint = encoder.fingerprint
+    parts = encoder.parts
+    def encode(self, texts, role, progress=None):
+        if killed_after and len(encoder.encoded) >= killed_after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return encoder.encode(texts, role, progress)
+
+built = ensure_index(load_settings(Path(sys.argv[1]), environ={}), Killed())
+print(int(built.rebuilt), len(encoder.encoded))
+"""
+
+
+def start(settings: Settings, killed_after: int = 0) -> subprocess.Popen[str]:
+    """Build the index in another process; it kills itself after so many texts."""
+    command = [sys.executable, "-c", IN_ANOTHER_PROCESS, str(settings.root), str(killed_after)]
+    return subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.slow
+def test_a_build_that_was_killed_goes_on_where_it_stopped(settings: Settings) -> None:
+    whole = len(set(encoded(forget(settings))))
+    killed = start(forget(settings), killed_after=10)
+    assert killed.wait(60) == -signal.SIGKILL
+    killed.communicate()
+    rest = encoded(settings)
+    assert len(rest) == whole - 10
+    assert not rebuilt(settings)
+
+
+def forget(settings: Settings) -> Settings:
+    """Remove the index and every vector."""
+    shutil.rmtree(index_folder(settings))
+    return settings
+
+
+@pytest.mark.slow
+def test_of_two_builds_at_once_one_builds_and_the_other_reads(settings: Settings) -> None:
+    forget(settings)
+    both = [start(settings) for _ in range(2)]
+    said = sorted(process.communicate(timeout=60)[0].split() for process in both)
+    assert [process.returncode for process in both] == [0, 0]
+    assert [line[0] for line in said] == ["0", "1"]
+    assert said[0][1] == "0"
+    assert not rebuilt(settings)
+
+
+def test_a_build_waits_for_the_one_under_way(settings: Settings) -> None:
+    put(settings.root, "milk", "Something new.", title="The milk")
+    stages: list[str] = []
+    with build_lock(settings, lambda *step: None):
+        waiting = threading.Thread(
+            target=ensure_index,
+            args=(settings, WordEncoder()),
+            kwargs={"progress": lambda *step: stages.append(step[0])},
+        )
+        waiting.start()
+        waiting.join(0.5)
+        assert waiting.is_alive()
+        assert stages == ["waiting"]
+    waiting.join(20)
+    assert stages[:2] == ["waiting", "waiting"]
+    assert not rebuilt(settings)
+
+
+def test_who_waited_builds_from_the_articles_as_they_are_then(settings: Settings) -> None:
+    put(settings.root, "milk", "Edition 1.", title="The milk")
+    with build_lock(settings, lambda *step: None):
+        waiting = threading.Thread(target=ensure_index, args=(settings, WordEncoder()))
+        waiting.start()
+        waiting.join(0.5)
+        put(settings.root, "milk", "Edition 2.", title="The milk")
+    waiting.join(20)
+    assert not rebuilt(settings)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bot.encoder.encoder import Vectors
-from bot.knowledge.centring import MIN_TEXTS, Centres, fit_centres, from_arrays, to_arrays
+from bot.knowledge.centring import MIN_TEXTS, Centres, fit_centres, from_arrays, slices, to_arrays
 
 
 def cloud(count: int, language_axis: int, seed: int = 0) -> Vectors:
@@ -65,12 +65,19 @@ def test_too_few_passages_take_the_means_of_questions() -> None:
         assert np.array_equal(centres.means["passage", language], centres.means["query", language])
 
 
-def test_other_texts_stand_for_a_language_the_articles_lack() -> None:
+def test_other_texts_count_like_questions_and_stand_for_a_language_the_articles_lack() -> None:
     others = (np.concatenate([cloud(20, 0, 2), cloud(20, 1, 3)]), ["en"] * 20 + ["th"] * 20)
-    questions = (cloud(20, 2), ["en"] * 20)
+    questions = (cloud(60, 2), ["en"] * 60)
     centres = fit_centres(questions, none(), others)
-    assert np.allclose(centres.means["query", "en"], questions[0].mean(axis=0))
+    english = np.concatenate([questions[0], others[0][:20]])
+    assert np.allclose(centres.means["query", "en"], english.mean(axis=0))
     assert np.allclose(centres.means["query", "th"], others[0][20:].mean(axis=0))
+
+
+def test_other_texts_tell_nothing_of_passages() -> None:
+    passages = (cloud(20, 3), ["en"] * 20)
+    centres = fit_centres(none(), passages, (cloud(20, 0), ["en"] * 20))
+    assert np.allclose(centres.means["passage", "en"], passages[0].mean(axis=0))
 
 
 def test_a_language_without_a_mean_takes_that_of_all() -> None:
@@ -92,11 +99,51 @@ def test_a_vector_at_the_centre_is_no_division_by_zero() -> None:
     assert np.array_equal(centres.apply(centre, ["en"], "query"), np.zeros((1, 8), dtype=np.float32))
 
 
+PARTS = (5, 3)
+
+
+def joined(count: int, seed: int = 0) -> Vectors:
+    """Vectors of two parts, each of unit length."""
+    vectors = np.random.default_rng(seed).normal(loc=1, size=(count, sum(PARTS))).astype(np.float32)
+    for part in slices(PARTS):
+        vectors[:, part] /= np.linalg.norm(vectors[:, part], axis=1, keepdims=True)
+    return vectors
+
+
+def test_slices_are_where_the_parts_stand() -> None:
+    assert slices(PARTS) == [slice(0, 5), slice(5, 8)]
+    assert slices(()) == []
+
+
+def test_each_part_is_centred_by_itself() -> None:
+    vectors, languages = joined(30), ["en"] * 30
+    centred = fit_centres((vectors, languages), none(), none(), PARTS).apply(vectors, languages, "query")
+    for part in slices(PARTS):
+        own = vectors[:, part]
+        alone = fit_centres((own, languages), none(), none()).apply(own, languages, "query")
+        assert np.allclose(centred[:, part], alone, atol=1e-6)
+        assert np.allclose(np.linalg.norm(centred[:, part], axis=1), 1, atol=1e-5)
+
+
+def test_a_part_that_cannot_read_a_text_stays_zero() -> None:
+    vectors, languages = joined(30), ["en"] * 30
+    centres = fit_centres((vectors, languages), none(), none(), PARTS)
+    unread = joined(2, seed=1)
+    unread[0, slices(PARTS)[1]] = 0
+    found = centres.apply(unread, ["zh", "zh"], "query")
+    lengths = [np.linalg.norm(found[:, part], axis=1).tolist() for part in slices(PARTS)]
+    assert lengths[0] == pytest.approx([1, 1], abs=1e-5)
+    assert lengths[1] == pytest.approx([0, 1], abs=1e-5)
+    assert not found[0, slices(PARTS)[1]].any()
+
+
 @pytest.mark.parametrize("role", ["query", "passage"])
-def test_arrays_and_back(tmp_path: Path, role: str) -> None:
-    centres = Centres({(role, ""): cloud(1, 0)[0], (role, "zh"): cloud(1, 1)[0]})
+@pytest.mark.parametrize("parts", [(), (8,), PARTS])
+def test_arrays_and_back(tmp_path: Path, role: str, parts: tuple[int, ...]) -> None:
+    centres = Centres({(role, ""): cloud(1, 0)[0], (role, "zh"): cloud(1, 1)[0]}, parts)
     np.savez(tmp_path / "c.npz", allow_pickle=False, **to_arrays(centres))
     with np.load(tmp_path / "c.npz") as arrays:
         back = from_arrays(dict(arrays))
+    assert back.parts == parts
     assert set(back.means) == set(centres.means)
     assert all(np.array_equal(back.means[key], mean) for key, mean in centres.means.items())

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from bot.encoder.encoder import Encoder, Vectors
+from bot.encoder.encoder import Encoder, Vectors, for_retrieval
 from bot.knowledge.answer import Answerer
 from bot.knowledge.build import ensure_index
 from bot.knowledge.centring import Centres
@@ -289,8 +289,9 @@ def near_and_centres(settings: Settings, encoder: Encoder, answerer: Answerer) -
 def test_languages_come_together(encoder: Encoder, near_and_centres: tuple[float, Centres]) -> None:
     near, centres = near_and_centres
     rows = [question(text, text, language=language) for same in SAME.values() for language, text in same]
-    vectors = centres.apply(encoder.encode([q.text for q in rows], "query"), [q.language for q in rows], "query")
-    gaps = find_gaps(rows, vectors, near)
+    encoded = for_retrieval(encoder).encode([q.text for q in rows], "query")
+    vectors = centres.apply(encoded, [q.language for q in rows], "query")
+    gaps = find_gaps(rows, vectors[:, : centres.parts[0]], near)
     assert [sorted(gap.languages) for gap in gaps] == [["en", "th", "tr", "zh"]] * len(SAME)
     assert sorted(sorted(q.text for q in gap.questions) for gap in gaps) == sorted(
         sorted(text for _, text in same) for same in SAME.values()

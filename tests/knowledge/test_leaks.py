@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from bot.knowledge.answer import Answerer
-from bot.knowledge.build import answerer, index_folder
-from bot.knowledge.index import MANIFEST, read_manifest
-from tests.knowledge.fakes import WordEncoder, build, project, put
+from bot.knowledge.build import Background, answerer, assemble, index_folder
+from bot.knowledge.calibration import Calibration
+from bot.knowledge.index import MANIFEST, Index, read_manifest
+from tests.knowledge.fakes import OFF_TOPIC, WordEncoder, article, build, project, put
 
 # Each appears in one place of the internal article and nowhere else.
 CANARIES = (
@@ -73,7 +74,7 @@ ASKED = (
 def test_the_canaries_are_in_the_internal_files(made: Project) -> None:
     folder = index_folder(project(made.root))
     home = folder / str(read_manifest(folder)["folder"])
-    text = (home / "internal.json").read_text("utf-8")
+    text = "".join(file.read_text("utf-8") for file in home.glob("internal.*.jsonl"))
     assert all(canary in text for canary in CANARIES)
 
 
@@ -81,18 +82,10 @@ def test_no_public_file_of_the_index_has_a_canary(made: Project) -> None:
     folder = index_folder(project(made.root))
     home = folder / str(read_manifest(folder)["folder"])
     public = [file for file in home.iterdir() if not file.name.startswith("internal.")]
-    assert {file.name for file in public} >= {"public.json", "public.chunks.faiss", "public.questions.faiss"}
-    texts = json.loads((home / "public.json").read_text("utf-8"))
-    for article in texts["articles"]:
-        # A public article may name the file it links to; what a customer is shown is tested below.
-        article["body"] = article["body"].replace(f"({INSIDE}.md)", "")
-    texts["chunks"] = [
-        (number, heading, text.replace(f"({INSIDE}.md)", "")) for number, heading, text in texts["chunks"]
-    ]
-    assert CANARY not in json.dumps(texts)
+    assert {file.name for file in public} >= {"public.articles.jsonl", "public.chunks.faiss", "public.questions.faiss"}
     for file in (*public, folder / MANIFEST):
-        if file.name != "public.json":
-            assert CANARY.encode() not in file.read_bytes()
+        # A public article may name the file it links to; what a customer is shown is tested below.
+        assert CANARY.encode() not in file.read_bytes().replace(f"({INSIDE}.md)".encode(), b"")
 
 
 def test_the_public_shelf_has_as_many_vectors_as_public_texts(made: Project) -> None:
@@ -145,3 +138,84 @@ def test_a_customers_question_is_ranked_without_the_internal_shelf(made: Project
     found = made.answerer.decide("which zanzibarquestion discount may I give?", "public", "en")
     assert found.article_id in {None, *WORDS}
     assert {choice.article_id for choice in found.alternatives} <= set(WORDS)
+
+
+# What customers are told does not depend on what employees may see ----------------------------------------------------
+
+PUBLIC = tuple(
+    article(
+        word,
+        f"Clean the {word} each day.",
+        title=f"The {word}",
+        questions=f'["where is the {word}", "my {word} broke", "new {word} please"]',
+    )
+    for word in (*WORDS, "straw", "tray", "apron", "till", "stamp", "spoon", "crate", "oven", "knife", "fridge")
+)
+# They take questions away from public articles, in their own words too, and bring in many words of their own.
+INTERNAL = tuple(
+    article(
+        f"{CANARY}-{word}",
+        f"The {word} rule. Only leads clean the {word}.",
+        title=f"The {word}",
+        questions=f'["where is the {word}", "who may clean the {word}", "my {word} is gone", "{word} {CANARY}"]',
+        audience="internal",
+    )
+    for word in WORDS
+)
+BACKGROUND = Background(OFF_TOPIC, ("hello there", "thank you", "I want a person"))
+
+
+@pytest.fixture(scope="module", params=[1, len(INTERNAL)])
+def with_and_without(request: pytest.FixtureRequest) -> tuple[Index, Index]:
+    """The index of the public articles alone, and with internal ones."""
+    return (
+        assemble(PUBLIC, BACKGROUND, WordEncoder()),
+        assemble((*PUBLIC, *INTERNAL[: request.param]), BACKGROUND, WordEncoder()),
+    )
+
+
+def test_an_internal_article_changes_no_public_decision(with_and_without: tuple[Index, Index]) -> None:
+    without, with_it = (Answerer(index, WordEncoder()) for index in with_and_without)
+    asked = [f"{start} {word}" for start in ("where is my", "clean the", "broken", CANARY) for word in WORDS]
+    decided = [without.decide(text, "public", "en") for text in (*asked, *ASKED, *OFF_TOPIC, "")]
+    assert {found.decision for found in decided} >= {"answer", "hand_off"}
+    assert [with_it.decide(text, "public", "en") for text in (*asked, *ASKED, *OFF_TOPIC, "")] == decided
+    for text in asked:
+        ranked, ranked_with = (one.rank(text) for one in (without, with_it))
+        assert [(found.id, score) for found, score in ranked_with] == [(found.id, score) for found, score in ranked]
+
+
+def test_an_internal_article_changes_nothing_that_is_fitted_for_customers(
+    with_and_without: tuple[Index, Index],
+) -> None:
+    without, with_it = with_and_without
+    assert Calibration.from_json(without.calibration["public"]).points
+    assert with_it.calibration["public"] == without.calibration["public"]
+    heads = [index.heads["public"] for index in with_and_without]
+    assert heads[0] is not None
+    assert heads[1] is not None
+    assert heads[0].subjects == heads[1].subjects
+    assert heads[0].weights.tobytes() == heads[1].weights.tobytes()
+    assert heads[0].bias.tobytes() == heads[1].bias.tobytes()
+    assert with_it.centres.means.keys() == without.centres.means.keys()
+    assert all(with_it.centres.means[key].tobytes() == mean.tobytes() for key, mean in without.centres.means.items())
+    thresholds = [Answerer(index, WordEncoder()).thresholds("public") for index in with_and_without]
+    assert thresholds[0] == thresholds[1]
+
+
+def test_what_is_fitted_for_employees_is_fitted_on_both(with_and_without: tuple[Index, Index]) -> None:
+    without, with_it = with_and_without
+    assert without.calibration["internal"] == without.calibration["public"]
+    assert with_it.calibration["internal"] != with_it.calibration["public"]
+    heads = with_it.heads
+    assert heads["internal"] is not None
+    assert heads["public"] is not None
+    assert set(heads["internal"].subjects) - set(heads["public"].subjects) == {
+        found.id for found in with_it.shelves["internal"].articles
+    }
+
+
+def test_employees_find_what_is_theirs(with_and_without: tuple[Index, Index]) -> None:
+    _, with_it = with_and_without
+    found = Answerer(with_it, WordEncoder()).rank(f"{WORDS[0]} {CANARY}", "internal")
+    assert found[0][0].id == f"{CANARY}-{WORDS[0]}"

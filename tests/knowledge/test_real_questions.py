@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from bot.knowledge.answer import Answerer
+from bot.knowledge.article import Audience
 
 pytestmark = [pytest.mark.encoder, pytest.mark.slow]
 
@@ -113,6 +116,7 @@ def test_links_in_shipped_articles_lead_to_pages(answerer: Answerer) -> None:
 
 
 def test_thresholds_are_reached(answerer: Answerer) -> None:
-    answer_at, clarify_at = answerer.thresholds
-    assert 0 < clarify_at < 1
-    assert 0.5 < answer_at < 1
+    for audience in get_args(Audience):
+        answer_at, clarify_at = answerer.thresholds(audience)
+        assert 0 < clarify_at < 1
+        assert 0.5 < answer_at < 1

@@ -67,8 +67,8 @@ def test_options_for_new_articles(tmp_path: Path) -> None:
     ("document", "reason", "remedy"),
     [
         (Document("a", "A", " \0\n\u200b"), "It has no text.", "Write some"),
-        (Document("", "A", "x"), "Its key must have 1 to 500 characters.", "shorter"),
-        (Document("k" * 501, "A", "x"), "Its key must have 1 to 500 characters.", "shorter"),
+        (Document("", "A", "x"), "Its key must have 1 to 2048 characters.", "shorter"),
+        (Document("k" * 2049, "A", "x"), "Its key must have 1 to 2048 characters.", "shorter"),
         (Document("a", "A", "x" * 1_000_001), "It has more than 1,000,000 characters.", "Split it"),
         (Document("a", "A", "x", language="de"), "Its language is 'de'.", "--language"),
         (Document("a", "A", "x", language="\0"), "Its language is ''.", "--language"),
@@ -100,7 +100,7 @@ def test_a_document_given_twice_is_taken_once(tmp_path: Path) -> None:
         ("c\\d\u2028e", "true"),
         ("12", "2026-01-01"),
         ("退款", "退款"),
-        ("x" * 500, "word " * 200),
+        ("x" * 2048, "word " * 200),
     ],
 )
 def test_no_key_or_title_breaks_out_of_its_place(tmp_path: Path, key: str, title: str) -> None:
