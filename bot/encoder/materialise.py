@@ -110,8 +110,8 @@ def _packaged_file(package: str, *parts: str) -> Path:
     if root is None or not (file := root.joinpath(*parts)).exists():
         raise EncoderError(
             f"The package '{package}' is not installed, or lacks {'/'.join(parts)}.",
-            "Run `make setup`; or, in refill.toml, set encoder.model to a sentence-transformers model where it is the main "
-            "encoder's package, and encoder.companions to false where it is another.",
+            "Run `make setup`; or, in refill.toml, set encoder.model to a sentence-transformers model where it is the "
+            "main encoder's package, and encoder.companions to false where it is another.",
         )
     return file
 

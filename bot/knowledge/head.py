@@ -77,9 +77,11 @@ def train(vectors: Vectors, subjects: Sequence[str]) -> Head:
 
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     model = LogisticRegression(C=_C, max_iter=_ROUNDS, tol=_TOLERANCE)
-    with warnings.catch_warnings():
+    # The solver's steps are small: a second thread waits more than it works, up to six times as long on a busy machine.
+    with threadpool_limits(limits=1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # Stopping early regularises a little more.
         model.fit(vectors, subjects)
     weights, bias = model.coef_, model.intercept_

@@ -39,7 +39,7 @@ from bot.settings import LANGUAGES
 
 Half = NDArray[np.float16]
 
-FORMAT = 8
+FORMAT = 7
 MANIFEST = "manifest.json"
 SENTENCES_UP_TO = 100_000  # chunks
 # Larger files are checked against their SHA-256 by `refill check` only; their size is checked at every reading.

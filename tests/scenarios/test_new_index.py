@@ -27,13 +27,19 @@ SHARED = (".venv-rasa", "actions", "bot", "config.yml", "credentials.yml", "data
 
 @pytest.fixture
 def root(settings: Settings, tmp_path: Path) -> Path:
-    """A project with the English articles, and all else as in this one."""
+    """A project with some of the English articles, and all else as in this one."""
     encoders = [f"models/{folder.name}" for folder in settings.models.glob("encoder*")]
     for name in (*SHARED, "models/rasa", *encoders):
         place = tmp_path / name
         place.parent.mkdir(exist_ok=True)
         place.symlink_to(settings.path(name))
-    shutil.copytree(settings.knowledge_folder / "public" / "en", tmp_path / "knowledge_base" / "public" / "en")
+    # Vectors of this project's texts: what is new is encoded all the same.
+    shutil.copytree(settings.models / "index" / "vectors", tmp_path / "models" / "index" / "vectors")
+    articles = tmp_path / "knowledge_base" / "public" / "en"
+    articles.mkdir(parents=True)
+    shipped = sorted((settings.knowledge_folder / "public" / "en").glob("*.md"))
+    for file in [*shipped[:20], settings.knowledge_folder / "public" / "en" / "offline-mode.md"]:
+        shutil.copy(file, articles)
     return tmp_path
 
 
