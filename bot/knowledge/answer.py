@@ -10,7 +10,7 @@ from bot.knowledge.article import Article, Audience
 from bot.knowledge.calibration import CHOICES, Calibration, threshold, told_by
 from bot.knowledge.index import Index, Shelf
 from bot.knowledge.keywords import terms
-from bot.knowledge.question import leans, parts
+from bot.knowledge.question import goes_on, leans, parts
 from bot.knowledge.render import link_articles
 from bot.knowledge.retriever import Candidate, Query, chunk_scores, rank
 from bot.language import detect
@@ -164,7 +164,7 @@ class Answerer:
         language = language or found.query.language
         if before and found.top < view.answer_at and leans(question):
             together = self._found(view, f"{before}\n{question}", language)
-            if together is not None and together.top > found.top:
+            if together is not None and together.top > found.top and self._adds(view, question, before, together):
                 found = together
         elif (both := self._in_parts(view, question, language, found)) is not None:
             return both
@@ -183,6 +183,13 @@ class Answerer:
         if query is None or not candidates:
             return None
         return _Found(query, candidates, *view.calibration.probabilities(candidates))
+
+    def _adds(self, view: _View, question: str, before: str, together: _Found) -> bool:
+        """Whether a question changes what is found for the one before; a word alone may be about something new."""
+        if goes_on(question):
+            return True
+        earlier = self._found(view, before, None)
+        return earlier is None or earlier.candidates[0].subject != together.candidates[0].subject
 
     def _in_parts(self, view: _View, question: str, language: str | None, whole: _Found) -> Answer | None:
         """The answers to a message that asks two things; None unless each is sure and the whole is about both."""

@@ -73,10 +73,15 @@ def _manner(text: str) -> _Manner:
 
 
 def leans(text: str) -> bool:
-    """Whether a question says too little by itself: "and on the tablet?"."""
+    """Whether a question says too little by itself: "and on the tablet?", "on the tablet"."""
     manner = _manner(text)
-    length = len(manner.unit.findall(text))
-    return length <= manner.short or (length <= manner.leaning and bool(manner.leans.search(text.strip())))
+    return len(manner.unit.findall(text)) <= manner.short or goes_on(text)
+
+
+def goes_on(text: str) -> bool:
+    """Whether its first or last words say that it goes on from the question before: "and on the tablet?"."""
+    manner = _manner(text)
+    return len(manner.unit.findall(text)) <= manner.leaning and bool(manner.leans.search(text.strip()))
 
 
 def parts(text: str) -> list[str]:

@@ -16,6 +16,10 @@ def test_a_follow_up_is_understood_with_the_question_before(answerer: Answerer) 
     assert after.confidence > alone.confidence
 
 
+def test_a_word_alone_is_not_answered_with_the_answer_before(answerer: Answerer) -> None:
+    assert answerer.decide("printer", before="How do I refund a sale?") == answerer.decide("printer")
+
+
 @pytest.mark.parametrize("before", ["How do I refund a sale?", "xero sync error", "怎么给客人退款？"])
 def test_a_question_that_stands_by_itself_is_not_bent_by_the_one_before(answerer: Answerer, before: str) -> None:
     for question in ("Can we keep selling when the internet is down?", "what does the Growth plan cost per month"):

@@ -233,3 +233,12 @@ def test_a_long_conversation_stays_in_order_and_in_step(product: Product, visit:
         assert texts(guest.say("hello")) == _reply(product, "utter_greet", "en")
     numbers = [message["number"] for message in guest.messages()]
     assert numbers == list(range(1, 41))
+
+
+def test_a_follow_up_is_understood_with_the_question_before(product: Product, visit: Visit) -> None:
+    guest = visit(product, "en")
+    guest.say("How do I refund a sale?")
+    (answer,) = guest.say("and for a single item?")
+    assert [citation["url"] for citation in answer["citations"]] == ["/help/refund-a-sale"]
+    (asked_back,) = visit(product, "en").say("and for a single item?")
+    assert not asked_back["citations"]

@@ -24,7 +24,7 @@ def _chat(url: str, *lines: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_ask_choose_and_reach_a_person(product: Product) -> None:
-    done = _chat(product.url, "printer", "1", "", "I want a person", "/quit")
+    done = _chat(product.url, "printer", "3", "", "I want a person", "/quit")
     assert done.returncode == 0, done.stderr
     asked, answered = (
         done.stdout.index("Which of these do you mean?"),
