@@ -56,10 +56,16 @@ def tables(
         parts += ["### XQuAD (accuracy@1 / MRR@10 / recall@5)", table(["", *methods], rows)]
     if kinds:
         keys = list(kinds["all"])
-        rows = [[kind, *(shown(found[key]) for key in keys)] for kind, found in kinds.items()]
+        alike = {kind: found for kind, found in kinds.items() if list(found) == keys}
+        rows = [[kind, *(shown(found[key]) for key in keys)] for kind, found in alike.items()]
         parts += [
             "### Knowledge base, by language and kind",
             table(["", *(key.replace("_", " ") for key in keys)], rows),
+            *(
+                table([kind, *(key.replace("_", " ") for key in found)], [["", *map(shown, found.values())]])
+                for kind, found in kinds.items()
+                if kind not in alike
+            ),
         ]
     return "\n\n".join(parts)
 
