@@ -205,7 +205,7 @@ class Answerer:
         if len(sure) < 2:
             return None
         answers = [
-            self._answered(view, view.article(subject, language), found.query, found.top)
+            self._answered(view, view.article(subject, language), found.query, found.top, brief=True)
             for subject, found in sure.items()
         ]
         text = "\n\n".join(f"**{answer.citations[0].title}**\n\n{answer.answer}" for answer in answers)
@@ -268,20 +268,20 @@ class Answerer:
         parts = self._centres.parts or (len(vector),)
         return Query(vector, parts, detected, tuple(terms(text)), told_by(view.head, vector))
 
-    def _answered(self, view: _View, article: Article, query: Query, confidence: float) -> Answer:
+    def _answered(self, view: _View, article: Article, query: Query, confidence: float, brief: bool = False) -> Answer:
         shelf = view.by_id[article.id][0]
         citation = Citation(article.id, article.title, self.link(article), article.language)
-        passage = self.with_links(_passage(shelf, article, query), article, view.audience)
+        passage = self.with_links(_passage(shelf, article, query, brief), article, view.audience)
         return Answer("answer", confidence, article.id, article.language, passage, (citation,), ())
 
 
-def _passage(shelf: Shelf, article: Article, query: Query) -> str:
+def _passage(shelf: Shelf, article: Article, query: Query, brief: bool) -> str:
     """The section nearest to the question, after the opening where that is short: it says the answer in brief."""
     scored = chunk_scores(shelf, article, query)
     opening = scored[0][0]
     sections = scored[1:] if not opening.heading and len(opening.text) <= OPENING_CHARACTERS else scored
     best, score = max(sections or scored, key=lambda pair: pair[1])
-    if sections is not scored and scored[0][1] >= score + _CLEARLY:
+    if sections is not scored and (brief or scored[0][1] >= score + _CLEARLY):
         return opening.text
     heading = f"**{best.heading}**\n\n" if best.heading else ""
     section = heading + best.text
