@@ -29,8 +29,8 @@ KEYWORD_DEPTH = 30
 # Weights of the encoders' similarities (main, universal, English) for questions and for passages, where question and
 # text are both English, of another language both, or of different ones; of the share of words; of a chunk's best
 # sentence beside the chunk. Those of questions were chosen by leaving variants out on the shipped knowledge base and on
-# the training files of BANKING77 and CLINC150; the others in round numbers in sight of XQuAD, which has no training part
-# (its figures move by less than a point around them), and checked on the shipped knowledge base.
+# the training files of BANKING77 and CLINC150; the others in round numbers in sight of XQuAD, which has no training
+# part (its figures move by less than a point around them), and checked on the shipped knowledge base.
 ENGLISH = {"questions": (1.0, 0.5, 1.0), "chunks": (1.0, 0.3, 0.3)}
 SAME = {"questions": (1.0, 0.3, 0.0), "chunks": (1.0, 0.5, 0.0)}
 ACROSS = (1.0, 0.6, 0.0)
