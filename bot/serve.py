@@ -25,7 +25,7 @@ from bot.conversation.store import ConversationStore
 from bot.dialogue.client import RasaClient, plain_text
 from bot.dialogue.replies import Replies
 from bot.dialogue.sidecar import Sidecar
-from bot.encoder.encoder import Encoder
+from bot.encoder.encoder import Encoder, for_retrieval
 from bot.errors import RefillError
 from bot.knowledge.answer import Answerer
 from bot.knowledge.build import current_answerer, index_folder
@@ -165,7 +165,7 @@ async def running(
             settings["conversation.max_length"],
             settings["conversation.max_waiting"],
             settings["conversation.concurrency"],
-            lambda text: encoder.encode([plain_text(text)], "query"),
+            lambda text: for_retrieval(encoder).encode([plain_text(text)], "query"),
             lambda earlier, later: asks_again(encoder, plain_text(earlier), plain_text(later)),
         )
         live = LiveAnswerer(answerer, index_folder(settings), lambda: current_answerer(settings, encoder), report)

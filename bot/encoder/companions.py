@@ -100,10 +100,11 @@ class JoinedEncoder:
         english = [row for row, text in enumerate(cleaned) if not _NOT_ENGLISH.search(text)]
         result = np.zeros((len(texts), sum(self._parts)), dtype=np.float32)
         first, second = np.cumsum(self._parts[:2])
+        # First what intents wait for too.
+        result[:, :first] = self.main.encode(texts, role, progress)
         result[:, first:second] = self._universal.encode(texts, role)
         if english:
             result[english, second:] = self._english.encode([texts[row] for row in english], role)
-        result[:, :first] = self.main.encode(texts, role, progress)
         return result
 
 
