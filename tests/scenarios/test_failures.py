@@ -38,7 +38,7 @@ def test_a_killed_rasa_is_replaced_and_customers_are_handed_to_people_meanwhile(
     state = guest.state()
     assert state["owner"] == "queue"
     assert f"{state['case']['number']} numarasıyla" in texts(replies)
-    assert guest.http.get("/health").json()["status"] == "degraded"
+    assert _wait_until(lambda: guest.http.get("/health").json()["status"] == "degraded", 10)
     # Said again while it is down: the same case, not a second one.
     guest.say("hâlâ bağlanmıyor")
     assert guest.state()["case"]["number"] == state["case"]["number"]
