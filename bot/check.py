@@ -121,11 +121,11 @@ def _knowledge(settings: Settings) -> str:
 
 
 def _index(settings: Settings) -> str:
-    from bot.encoder.encoder import encoder_fingerprint
+    from bot.encoder.encoder import retrieval_fingerprint
     from bot.knowledge.build import index_folder, is_current
     from bot.knowledge.index import read_index
 
-    index = read_index(index_folder(settings), encoder_fingerprint(settings), thorough=True)
+    index = read_index(index_folder(settings), retrieval_fingerprint(settings), thorough=True)
     if not is_current(settings):
         raise RefillError("Articles changed since it was built.", "Run `refill index`.")
     return ", ".join(f"{len(shelf.articles)} {audience}" for audience, shelf in index.shelves.items())

@@ -87,10 +87,9 @@ def _answerer(settings: Settings) -> Answerer:
 
 def _prepare(settings: Settings) -> tuple[Encoder, Built]:
     """Everything that is built once, where it is not there yet."""
-    from bot.encoder.encoder import encoder_folder, ensure_encoder
-    from bot.encoder.materialise import is_built
+    from bot.encoder.encoder import ensure_encoder, is_ready
 
-    if not is_built(encoder_folder(settings), settings["encoder.model"], settings["encoder.precision"]):
+    if not is_ready(settings):
         with step("Building the encoder") as show:
             ensure_encoder(settings, show)
     encoder = _load_encoder(settings)
@@ -108,13 +107,15 @@ def setup(rebuild: Rebuild = "") -> None:
     import shutil
 
     from bot.dialogue.training import model_folder
-    from bot.encoder.encoder import encoder_folder
+    from bot.encoder.encoder import remove_encoders
     from bot.knowledge.build import index_folder
 
     settings = load_settings()
-    folders = {"encoder": encoder_folder, "index": index_folder, "model": model_folder}
-    if rebuild and rebuild not in (*folders, "all"):
+    folders = {"index": index_folder, "model": model_folder}
+    if rebuild and rebuild not in ("encoder", *folders, "all"):
         raise RefillError(f"--rebuild must be encoder, index, model or all. Currently, it is {rebuild!r}.")
+    if rebuild in ("encoder", "all"):
+        remove_encoders(settings)
     for name, folder in folders.items():
         if rebuild in (name, "all"):
             shutil.rmtree(folder(settings), ignore_errors=True)

