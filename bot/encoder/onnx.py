@@ -25,8 +25,8 @@ class OnnxTransformer(InputModule):
 
     Args:
         folder: A folder with `tokenizer.json` and the graph.
-        graph: The graph's path below the folder; inputs `input_ids` and `attention_mask` (batch, tokens), output
-            `last_hidden_state` (batch, tokens, hidden).
+        graph: The graph's path below the folder; inputs `input_ids` and `attention_mask` (batch, tokens), outputs
+            `last_hidden_state` and `branch` (batch, tokens, hidden).
         threads: Processor threads for one call; at least 1.
         positions: Longest window in tokens, with the two special ones.
     """
@@ -58,33 +58,53 @@ class OnnxTransformer(InputModule):
         self.tokenizer.no_truncation()
 
     def preprocess(self, inputs: Sequence[Any], prompt: str | None = None, **kwargs: Any) -> dict[str, torch.Tensor]:
-        """Tokenise texts to windows: `input_ids`, `attention_mask` (windows, tokens), `window_text` (windows,)."""
+        """Tokenise texts to windows.
+
+        Returns:
+            `input_ids`, `attention_mask` (windows, tokens), `window_text` (windows,) and `places`
+            (windows, tokens, 2): where each token begins and ends in its text, in characters; 0 and 0 for what is not
+            of the text.
+        """
         texts = [(prompt or "") + str(text) for text in inputs]
         windows: list[list[int]] = []
+        offsets: list[list[tuple[int, int]]] = []
         owners: list[int] = []
         for owner, encoding in enumerate(self.tokenizer.encode_batch(texts)):
             first, *content, last = encoding.ids
+            begin, *within, end = encoding.offsets
             for start in range(0, max(len(content), 1), self.content):
                 windows.append([first, *content[start : start + self.content], last])
+                offsets.append([begin, *within[start : start + self.content], end])
                 owners.append(owner)
         width = max(map(len, windows), default=0)
         ids = np.full((len(windows), width), self.pad, dtype=np.int64)
         mask = np.zeros_like(ids)
+        places = np.zeros((len(windows), width, 2), dtype=np.int64)
         for row, window in enumerate(windows):
             ids[row, : len(window)] = window
             mask[row, : len(window)] = 1
+            places[row, : len(window)] = offsets[row]
         return {
             "input_ids": torch.from_numpy(ids),
             "attention_mask": torch.from_numpy(mask),
             "window_text": torch.tensor(owners),
+            "places": torch.from_numpy((places - len(prompt or "")).clip(min=0)),
         }
 
     def forward(self, features: dict[str, torch.Tensor], **kwargs: Any) -> dict[str, torch.Tensor]:
-        """Add `token_embeddings` (texts, tokens, hidden); the mask becomes the tokens' weights (texts, tokens)."""
+        """Add token vectors; the mask becomes the tokens' weights (texts, tokens).
+
+        Returns:
+            With `token_embeddings` (texts, tokens, hidden), and `branch` (windows, tokens, hidden) and `windows`
+            (windows, tokens): the states the tagger's own layers go on from, and the mask they have.
+        """
         ids, mask = features["input_ids"], features["attention_mask"]
-        (hidden,) = self.session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})
+        hidden, branch = self.session.run(
+            ["last_hidden_state", "branch"], {"input_ids": ids.numpy(), "attention_mask": mask.numpy()}
+        )
         vectors = torch.from_numpy(hidden)
         owners = features.pop("window_text")
+        features = {**features, "branch": torch.from_numpy(branch), "windows": mask, "owners": owners}
         texts = int(owners[-1]) + 1
         if len(owners) == texts:
             return {**features, "token_embeddings": vectors}

@@ -1,0 +1,283 @@
+"""The tagger's own layers: they go on from the shared encoder's states two thirds of the way, and are trained further.
+
+The last third of the encoder's layers is copied and fine-tuned (Howard and Ruder, 2018, arXiv:1801.06146: lower layers
+stay as they are). Above it, each output has a query vector: the softmax of its products with the token vectors says how
+much each token counts (Yang et al., 2016, "Hierarchical Attention Networks"). A logit is the sum of a linear function
+of the tokens so weighed and one of their mean. Where an example names the words that carry a tag, the weight on those
+words is trained too, so that the weights can be shown as evidence.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bot.encoder.encoder import Reading
+from bot.encoder.materialise import branch_layer
+from bot.tagging.examples import Example
+from bot.tagging.recipe import Recipe
+from bot.tagging.tags import TAGS
+
+# What the head says of a message; neutral is neither negative nor positive.
+OUTPUTS: tuple[str, ...] = (*TAGS, "urgent", "negative", "positive")
+_FAR = -1e4
+
+
+class Head(torch.nn.Module):
+    """Logits and evidence from the states of a message's tokens.
+
+    Args:
+        layers: Of the encoder, to be trained further; may be none.
+        dimensions: Of a state.
+        dropout: Share of a token vector's numbers left out in training.
+    """
+
+    def __init__(self, layers: Sequence[torch.nn.Module], dimensions: int, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.layers = torch.nn.ModuleList(layers)
+        self.query = torch.nn.Linear(dimensions, len(OUTPUTS), bias=False)
+        self.value = torch.nn.Linear(dimensions, len(OUTPUTS), bias=False)
+        self.mean = torch.nn.Linear(dimensions, len(OUTPUTS))
+        self.dropout = torch.nn.Dropout(dropout)
+        torch.nn.init.zeros_(self.query.weight)
+        torch.nn.init.normal_(self.value.weight, std=0.02)
+        torch.nn.init.constant_(self.mean.bias, -2.0)
+
+    def forward(self, states: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Read messages.
+
+        Args:
+            states: Shape (messages, tokens, dimensions).
+            mask: Shape (messages, tokens); 1 for a token, 0 for padding.
+
+        Returns:
+            Logits of shape (messages, outputs), and how much each token counts for each, (messages, tokens, outputs).
+        """
+        blocked = (1 - mask[:, None, None, :]) * _FAR
+        for layer in self.layers:
+            out = layer(states, blocked)
+            states = out[0] if isinstance(out, tuple) else out
+        states = self.dropout(states)
+        scores = self.query(states) / 8 + (1 - mask[..., None]) * _FAR
+        weights = torch.softmax(scores, dim=1)
+        logits = (weights * self.value(states)).sum(dim=1)
+        mean = (states * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+        return logits + self.mean(mean), weights
+
+
+def new_head(folder: Path, dropout: float) -> Head:
+    """A head with the last third of an encoder's layers, as they are there.
+
+    Args:
+        folder: A materialised encoder. One whose layers cannot be copied gives a head without any.
+        dropout: As in Head.
+    """
+    from transformers import AutoModel
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    model = AutoModel.from_pretrained(folder, attn_implementation="sdpa")
+    layers = getattr(getattr(model, "encoder", None), "layer", [])
+    kept = [copy.deepcopy(layer) for layer in layers[branch_layer(len(layers)) :]]
+    return Head(kept, model.config.hidden_size, dropout)
+
+
+@dataclass(frozen=True)
+class Material:
+    """An example as the head reads it.
+
+    Attributes:
+        states: Of its tokens, shape (tokens, dimensions), float16.
+        places: As in `Reading`.
+        targets: Shape (outputs,), 0 or 1.
+        known: Shape (outputs,); 0 where nobody knows.
+        evidence: Shape (tokens, outputs), bool; all False in a column without named evidence.
+    """
+
+    states: NDArray[np.float16]
+    places: NDArray[np.int64]
+    targets: NDArray[np.float32]
+    known: NDArray[np.float32]
+    evidence: NDArray[np.bool_]
+    language: str
+
+
+def targets_of(example: Example) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What an example carries and what is known of it, each of shape (outputs,), 0 or 1."""
+    carried = {*example.tags, example.sentiment, *(["urgent"] if example.urgent else [])}
+    # Of a correction only some tags are known, and nothing else.
+    whole = len(example.known) == len(TAGS)
+    known = [name in example.known if name in TAGS else whole for name in OUTPUTS]
+    return np.array([name in carried for name in OUTPUTS], dtype=np.float32), np.array(known, dtype=np.float32)
+
+
+def material(example: Example, reading: Reading) -> Material:
+    """An example with its states; of a very long one, its first window."""
+    targets, known = targets_of(example)
+    evidence = np.zeros((len(reading.places), len(OUTPUTS)), dtype=np.bool_)
+    starts, ends = reading.places.T
+    for name, spans in example.evidence.items():
+        for start, end in spans:
+            evidence[:, OUTPUTS.index(name)] |= (ends > starts) & (starts < end) & (ends > start)
+    return Material(
+        reading.states.astype(np.float16),
+        reading.places,
+        targets,
+        known,
+        evidence,
+        example.language,
+    )
+
+
+def stack(items: Sequence[NDArray[Any]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Arrays of different lengths as one tensor, padded with zeros, and the mask of what is not padding."""
+    width = max(len(item) for item in items)
+    stacked = np.zeros((len(items), width, *items[0].shape[1:]), dtype=np.float32)
+    mask = np.zeros((len(items), width), dtype=np.float32)
+    for row, item in enumerate(items):
+        stacked[row, : len(item)] = item
+        mask[row, : len(item)] = 1
+    return torch.from_numpy(stacked), torch.from_numpy(mask)
+
+
+def fit(
+    head: Head,
+    examples: Sequence[Material],
+    recipe: Recipe,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    seed: int = 0,
+) -> None:
+    """Train a head.
+
+    Args:
+        head: Changed in place.
+        examples: To learn from.
+        recipe: How.
+        progress: Called with the examples seen and those to be seen in all.
+        seed: Of what is random.
+    """
+    torch.manual_seed(seed)
+    rng = random.Random(seed)  # noqa: S311  (no secret)
+    groups: list[dict[str, Any]] = [
+        {"params": list(head.layers.parameters()), "lr": recipe.rate},
+        {"params": [p for name, p in head.named_parameters() if not name.startswith("layers.")]},
+    ]
+    optimiser = torch.optim.AdamW(
+        [group for group in groups if group["params"]], lr=recipe.head_rate, weight_decay=recipe.decay
+    )
+    batches = [list(_batches(examples, recipe.batch, rng)) for _ in range(recipe.epochs)]
+    steps = sum(map(len, batches))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser,
+        [group["lr"] for group in optimiser.param_groups],
+        total_steps=steps + 1,
+        pct_start=0.1,
+        anneal_strategy="linear",
+    )
+    partners: dict[str, list[Material]] = {}
+    for example in examples:
+        if len(example.states) <= _SHORT:
+            partners.setdefault(example.language, []).append(example)
+    head.train()
+    done = 0
+    for batch in (batch for epoch in batches for batch in epoch):
+        chosen = [_lengthened(examples[row], partners, recipe.join, rng) for row in batch]
+        loss = _loss(head, chosen, recipe.evidence)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        done += len(batch)
+        progress(done, recipe.epochs * len(examples))
+    head.eval()
+
+
+# In tokens; longer examples are not lengthened.
+_SHORT = 70
+# Special tokens and prompt at a text's beginning: `<s> query : ` and the space before the first word.
+_PROMPT = 4
+
+
+def _lengthened(example: Material, partners: dict[str, list[Material]], share: float, rng: random.Random) -> Material:
+    if len(example.states) > _SHORT or rng.random() >= share:
+        return example
+    other = rng.choice(partners[example.language])
+    carried = np.maximum(example.targets, other.targets)
+    known = np.where(carried > 0, 1, np.minimum(example.known, other.known)).astype(np.float32)
+    # The feeling of two messages is not that of either.
+    known[OUTPUTS.index("negative") :] = 0
+    return Material(
+        np.concatenate([example.states[:-1], other.states[_PROMPT:]]),
+        np.concatenate([example.places[:-1], other.places[_PROMPT:]]),
+        carried,
+        known,
+        np.concatenate([example.evidence[:-1], other.evidence[_PROMPT:]]),
+        example.language,
+    )
+
+
+def _batches(examples: Sequence[Material], size: int, rng: random.Random) -> Iterator[list[int]]:
+    """Rows in random batches, of like length so that little is spent on padding."""
+    rows = list(range(len(examples)))
+    rng.shuffle(rows)
+    found: list[list[int]] = []
+    for start in range(0, len(rows), 20 * size):
+        part = sorted(rows[start : start + 20 * size], key=lambda row: len(examples[row].states))
+        found.extend(part[first : first + size] for first in range(0, len(part), size))
+    rng.shuffle(found)
+    yield from found
+
+
+def _loss(head: Head, chosen: Sequence[Material], weight: float) -> torch.Tensor:
+    """Cross-entropy of what is known, and of the weight on the words that are named as evidence."""
+    states, mask = stack([example.states for example in chosen])
+    logits, weights = head(states, mask)
+    targets = torch.from_numpy(np.stack([example.targets for example in chosen]))
+    known = torch.from_numpy(np.stack([example.known for example in chosen]))
+    losses = torch.nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    total = (losses * known).sum() / len(chosen)
+    evidence, _ = stack([example.evidence for example in chosen])
+    named = evidence.any(dim=1)
+    if weight and bool(named.any()):
+        held = (weights * evidence).sum(dim=1)[named]
+        total = total - weight * (held + 1e-6).log().sum() / len(chosen)
+    return total
+
+
+def predict(head: Head, items: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
+    """Logits of messages, shape (messages, outputs), from their states."""
+    found = np.zeros((len(items), len(OUTPUTS)), dtype=np.float32)
+    order = sorted(range(len(items)), key=lambda row: len(items[row]))
+    head.eval()
+    with torch.inference_mode():
+        for start in range(0, len(order), 64):
+            rows = order[start : start + 64]
+            found[rows] = head(*stack([items[row] for row in rows]))[0].numpy()
+    return found
+
+
+def export(head: Head, file: Path) -> None:
+    """Write the head as an ONNX graph: states, mask → logits, weights; shapes as in `Head.forward`."""
+    head.eval()
+    example = torch.zeros(2, 5, head.query.in_features), torch.ones(2, 5)
+    axes = {0: "messages", 1: "tokens"}
+    with torch.inference_mode():
+        torch.onnx.export(
+            head,
+            example,
+            str(file),
+            input_names=["states", "mask"],
+            output_names=["logits", "weights"],
+            dynamic_axes={"states": axes, "mask": axes, "logits": {0: "messages"}, "weights": axes},
+            opset_version=17,
+            dynamo=False,
+        )
