@@ -33,5 +33,5 @@ lint:
 	@$(PY) -m mypy
 
 clean: ## remove both runtimes, everything built and every cache; the database in var/ stays
-	rm -rf .venv .venv-rasa models/encoder models/index models/rasa .rasa .mypy_cache .ruff_cache .pytest_cache *.egg-info
+	rm -rf .venv .venv-rasa models/encoder models/encoder-english models/index models/tagger models/rasa .rasa .mypy_cache .ruff_cache .pytest_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -10,9 +10,12 @@ from actions.answer import ActionAnswer
 from actions.case_status import ActionCaseStatus
 from actions.did_not_help import ActionDidNotHelp
 from actions.hand_off import ActionHandOff
+from actions.insulted import ActionInsulted
 from actions.offer_success import ActionOfferSuccess
 from actions.save_contact import ActionSaveContact
+from actions.second_answer import ActionSecondAnswer
 from actions.skip_contact import ActionSkipContact
+from actions.solved import ActionSolved
 from actions.validate_contact_form import ValidateContactForm
 from bot.knowledge.answer import Answerer
 
@@ -29,9 +32,12 @@ def create_executor(answerer: Callable[[], Answerer]) -> ActionExecutor:
         ActionCaseStatus(),
         ActionDidNotHelp(),
         ActionHandOff(),
+        ActionInsulted(),
         ActionOfferSuccess(),
         ActionSaveContact(),
+        ActionSecondAnswer(),
         ActionSkipContact(),
+        ActionSolved(),
         ValidateContactForm(),
     ):
         executor.register_action(action)

@@ -20,6 +20,8 @@ MISSES_BEFORE_HAND_OFF = 2
 MAY_WANT_PERSON = 0.3
 # Intents whose own rule goes on after the answer; without one they say nothing here.
 _GO_ON = {"leaving", "wants_more", "onboarding_help"}
+# Intents of what may be the customer's own words on the second question.
+_MAY_TELL = {"nlu_fallback", "out_of_scope"}
 
 
 class ActionAnswer(TurnAction):
@@ -63,8 +65,11 @@ class ActionAnswer(TurnAction):
             return
         if answer.decision == "answer" and answer.language != context.language:
             say(dispatcher, "utter_other_language")
+        # These are not questions we failed to answer: they do not count towards a hand-off.
+        if answer.decision != "answer" and context.offer == "second_question" and intent in _MAY_TELL:
+            say(dispatcher, "utter_feedback_noted")
+            return
         if answer.decision == "hand_off" and intent == "out_of_scope":
-            # Not a question we failed to answer: it does not count towards a hand-off.
             say(dispatcher, "utter_out_of_scope")
             return
         request(dispatcher, Answered(answer=answer))

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks import answering_plots, baselines, held_out, public_sets, stock_diet
 from benchmarks.answering_tables import TITLES, Scores, tables
-from bot.console import index_progress
+from bot.console import build_progress
 from bot.encoder.encoder import Role, Vectors, for_retrieval, load_encoder
 from bot.knowledge.answer import Answerer
 from bot.knowledge.article import Article
@@ -74,7 +74,7 @@ class Bench:
 
     def answerer(self, articles: Sequence[Article], off_topic: Sequence[str] = ()) -> Answerer:
         """The product over articles: built with stored vectors, asked without."""
-        with index_progress() as progress:
+        with build_progress() as progress:
             return answerer_over(articles, off_topic, self.settings, self.encoder, progress, self.stored)
 
     def guesses(self, name: str, train: Sequence[Example], test: Sequence[Example]) -> dict[str, list[baselines.Guess]]:

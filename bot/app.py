@@ -21,6 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import bot
 from bot.channels.webchat import api, pages
 from bot.channels.webchat.state import WebchatState
+from bot.desk import api as desk_api
+from bot.desk.state import TeamState, Unauthorised
 from bot.encoder.encoder import Encoder
 from bot.errors import ErrorBody, ErrorDetail, Overloaded, RefillError
 
@@ -105,6 +107,8 @@ def add_error_handlers(app: FastAPI) -> None:
         response = _error_response(error.status, error.code, error.message, error.remedy)
         if isinstance(error, Overloaded):
             response.headers["retry-after"] = "5"
+        elif isinstance(error, Unauthorised):
+            response.headers["www-authenticate"] = "Bearer"
         return response
 
     @app.exception_handler(RequestValidationError)
@@ -140,25 +144,29 @@ class Health(BaseModel):
     version: str
 
 
-def create_app(webchat: WebchatState, rasa_ready: Callable[[], bool]) -> FastAPI:
+def create_app(webchat: WebchatState, team: TeamState, rasa_ready: Callable[[], bool]) -> FastAPI:
     """The public application.
 
     Args:
         webchat: Services of the web chat.
+        team: Services of the team API.
         rasa_ready: Whether Rasa answers at the moment.
     """
     app = FastAPI(
         title="Refill",
         version=bot.__version__,
-        description="Conversations with the support bot. Errors have one shape: `error.code`, `.message`, `.remedy`.",
+        description="Conversations with the support bot; for the team, their tags, and the signals on accounts. "
+        "Errors have one shape: `error.code`, `.message`, `.remedy`.",
         # Their pages load scripts from elsewhere, which our own policy forbids; /openapi.json is there.
         docs_url=None,
         redoc_url=None,
     )
     app.state.webchat = webchat
+    app.state.team = team
     app.add_middleware(PublicEdge)
     add_error_handlers(app)
     app.include_router(api.router)
+    app.include_router(desk_api.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
 

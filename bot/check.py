@@ -35,6 +35,7 @@ def inspect(settings: Settings) -> Iterator[Finding]:
         ("encoder", _encoder),
         ("knowledge base", _knowledge),
         ("index", _index),
+        ("tagger", _tagger),
         ("Rasa's model", _model),
         ("database", _database),
         ("ports", _ports),
@@ -129,6 +130,18 @@ def _index(settings: Settings) -> str:
     if not is_current(settings):
         raise RefillError("Articles changed since it was built.", "Run `refill index`.")
     return ", ".join(f"{len(shelf.articles)} {audience}" for audience, shelf in index.shelves.items())
+
+
+def _tagger(settings: Settings) -> str:
+    from bot.encoder.encoder import encoder_fingerprint
+    from bot.tagging.build import is_current, manifest, verify
+
+    verify(settings)
+    if not is_current(settings, encoder_fingerprint(settings)):
+        raise RefillError("Examples, encoder or recipe changed since it was trained.", "Run `refill train`.")
+    record = manifest(settings)
+    corrections = f", {record['corrections']:,} corrections among them" if record["corrections"] else ""
+    return f"version {record['version']}, trained from {record['examples']:,} examples{corrections}"
 
 
 def _model(settings: Settings) -> str:

@@ -12,18 +12,24 @@ import typer
 from rich.markdown import Markdown
 from rich.table import Table
 
-from bot.console import err, escape, index_progress, out, step
+from bot.console import build_progress, err, escape, out, step
 from bot.conversation.gaps_cli import gaps
 from bot.errors import RefillError
 from bot.handoff.cli import cases, close, database, reply
 from bot.knowledge.cli import evaluate
 from bot.knowledge.importers.cli import import_articles
 from bot.settings import LANGUAGES, SETTINGS, Settings, load_settings
+from bot.success.cli import correct, precision, signals
+from bot.tagging.cli import evaluate_tags, tag
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bot.encoder.encoder import Encoder
     from bot.knowledge.answer import Answerer
     from bot.knowledge.build import Built
+    from bot.tagging.examples import Example
+    from bot.tagging.tagger import Tagger
 
 app = typer.Typer(
     name="refill",
@@ -32,9 +38,10 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     add_completion=False,
 )
-for command in (cases, reply, close, gaps):
+for command in (cases, reply, close, gaps, tag, signals, correct, precision):
     app.command()(command)
 app.command(name="import")(import_articles)
+evaluate.command(name="tags")(evaluate_tags)
 app.add_typer(evaluate)
 
 
@@ -59,7 +66,7 @@ def _load_encoder(settings: Settings) -> Encoder:
 def _ensure_index(settings: Settings, encoder: Encoder, force: bool = False) -> Built:
     from bot.knowledge.build import ensure_index
 
-    with index_progress() as progress:
+    with build_progress() as progress:
         built = ensure_index(settings, encoder, force, progress)
     for problem in built.errors:
         err.print(f"[yellow]![/] {escape(str(problem))}")
@@ -78,6 +85,24 @@ def _ensure_model(settings: Settings, encoder: Encoder, force: bool = False, ver
         train(settings, url, encoder.fingerprint, (lambda line: err.print(escape(line))) if verbose else show)
 
 
+def _ensure_tagger(settings: Settings, encoder: Encoder, force: bool = False) -> Tagger:
+    from bot.tagging.build import ensure_tagger, is_current, manifest
+
+    stale = force or not is_current(settings, encoder.fingerprint)
+    corrections = _corrections(settings) if stale and manifest(settings).get("corrections") else ()
+    with build_progress() as progress:
+        return ensure_tagger(settings, encoder, force, corrections, progress)
+
+
+def _corrections(settings: Settings) -> Sequence[Example]:
+    from sqlalchemy.orm import Session
+
+    from bot.conversation.corrections import corrected_examples
+
+    with database(settings) as engine, Session(engine) as session:
+        return corrected_examples(session)
+
+
 def _answerer(settings: Settings) -> Answerer:
     from bot.knowledge.build import answerer
 
@@ -85,7 +110,7 @@ def _answerer(settings: Settings) -> Answerer:
     return answerer(settings, _ensure_index(settings, encoder).index, encoder)
 
 
-def _prepare(settings: Settings) -> tuple[Encoder, Built]:
+def _prepare(settings: Settings) -> tuple[Encoder, Built, Tagger]:
     """Everything that is built once, where it is not there yet."""
     from bot.encoder.encoder import ensure_encoder, is_ready
 
@@ -94,26 +119,30 @@ def _prepare(settings: Settings) -> tuple[Encoder, Built]:
             ensure_encoder(settings, show)
     encoder = _load_encoder(settings)
     built = _ensure_index(settings, encoder)
+    tagger = _ensure_tagger(settings, encoder)
     _ensure_model(settings, encoder)
-    return encoder, built
+    return encoder, built, tagger
 
 
-Rebuild = Annotated[str, typer.Option(help="Build this part anew: encoder, index, model or all.", show_default=False)]
+Rebuild = Annotated[
+    str, typer.Option(help="Build this part anew: encoder, index, tagger, model or all.", show_default=False)
+]
 
 
 @app.command()
 def setup(rebuild: Rebuild = "") -> None:
-    """Build what is missing: encoder, index, Rasa model, database. What is there and current is left alone."""
+    """Build what is missing: encoder, index, tagger, Rasa model, database. What is there and current is left alone."""
     import shutil
 
     from bot.dialogue.training import model_folder
     from bot.encoder.encoder import remove_encoders
     from bot.knowledge.build import index_folder
+    from bot.tagging.build import tagger_folder
 
     settings = load_settings()
-    folders = {"index": index_folder, "model": model_folder}
+    folders = {"index": index_folder, "tagger": tagger_folder, "model": model_folder}
     if rebuild and rebuild not in ("encoder", *folders, "all"):
-        raise RefillError(f"--rebuild must be encoder, index, model or all. Currently, it is {rebuild!r}.")
+        raise RefillError(f"--rebuild must be encoder, index, tagger, model or all. Currently, it is {rebuild!r}.")
     if rebuild in ("encoder", "all"):
         remove_encoders(settings)
     for name, folder in folders.items():
@@ -137,7 +166,7 @@ def serve() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     begun = time.monotonic()
     settings = load_settings()
-    encoder, built = _prepare(settings)
+    encoder, built, tagger = _prepare(settings)
 
     def ready(product: Running) -> None:
         err.print(f"[green]✓[/] Ready after {time.monotonic() - begun:.0f} s")
@@ -147,7 +176,7 @@ def serve() -> None:
     def report(line: str) -> None:
         err.print(f"… {escape(line)}")
 
-    asyncio.run(run(settings, encoder, answerer(settings, built.index, encoder), report, ready))
+    asyncio.run(run(settings, encoder, answerer(settings, built.index, encoder), tagger, report, ready))
     err.print("[green]✓[/] Stopped")
 
 
@@ -167,13 +196,41 @@ def index(
 def train(
     force: Annotated[bool, typer.Option(help="Train even if nothing changed.")] = False,
     verbose: Annotated[bool, typer.Option(help="Show what Rasa prints.")] = False,
+    with_corrections: Annotated[
+        bool, typer.Option("--with-corrections", help="Train the tagger on people's corrections too.")
+    ] = False,
 ) -> None:
-    """Train Rasa from config.yml, domain.yml and data/, and record the model's SHA-256."""
+    """Train Rasa from config.yml, domain.yml and data/, and the tagger from data/tags; record both models."""
     from bot.dialogue.training import verified_model
 
     settings = load_settings()
-    _ensure_model(settings, _load_encoder(settings), force, verbose)
+    encoder = _load_encoder(settings)
+    if with_corrections:
+        _train_with_corrections(settings, encoder)
+    else:
+        tagger = _ensure_tagger(settings, encoder, force)
+        out.print(f"The tagger is current: version {tagger.version}")
+    _ensure_model(settings, encoder, force, verbose)
     out.print(f"The model is current: {verified_model(settings).relative_to(settings.root)}")
+
+
+def _train_with_corrections(settings: Settings, encoder: Encoder) -> None:
+    """Train, and show what it changed on messages neither tagger was trained on."""
+    from bot.tagging.build import ensure_tagger
+    from bot.tagging.compare import compare
+
+    corrections = _corrections(settings)
+    if not corrections:
+        raise RefillError("There are no corrections yet.", "`refill correct` makes one; so does the API.")
+    with build_progress() as progress:
+        before = ensure_tagger(settings, encoder, progress=progress)
+    with build_progress() as progress:
+        after = ensure_tagger(settings, encoder, True, corrections, progress)
+    table = Table(f"trained on {len(corrections):,} corrected messages too", "before", "after", "messages")
+    for row in compare(before, after, settings, corrections):
+        table.add_row(row.what, row.shown(row.before), row.shown(row.after), str(row.count))
+    out.print(table)
+    out.print(f"The tagger is version {after.version}; before, it was {before.version}.")
 
 
 @app.command()
@@ -218,12 +275,12 @@ def chat(
     from bot.serve import running
 
     settings = load_settings()
-    encoder, built = _prepare(settings)
+    encoder, built, tagger = _prepare(settings)
     free = settings.replace(server__port=0, server__internal_port=0, dialogue__rasa_port=0)
 
     async def session() -> None:
         with step("Starting the bot"):
-            product = running(free, encoder, answerer(free, built.index, encoder))
+            product = running(free, encoder, answerer(free, built.index, encoder), tagger)
             up = await product.__aenter__()
         try:
             await talk(up.url, out)
@@ -256,8 +313,7 @@ def show_settings() -> None:
     values = load_settings()
     table = Table("setting", "value", "what it does", "variable")
     for setting in SETTINGS:
-        value = values[setting.name]
-        table.add_row(setting.name, escape(str(value)), setting.help, setting.variable)
+        table.add_row(setting.name, escape(setting.shown(values[setting.name])), setting.help, setting.variable)
     out.print(table)
 
 

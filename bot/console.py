@@ -24,7 +24,7 @@ from rich.text import Text
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
-__all__ = ["err", "escape", "index_progress", "out", "step"]
+__all__ = ["build_progress", "err", "escape", "out", "step"]
 
 # Without a terminal, a stage that takes long says so at most this often.
 PLAIN_SECONDS = 15.0
@@ -74,12 +74,14 @@ class _PlainStage:
 
 
 @contextmanager
-def index_progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Progress of the index with rate and time left; nothing is shown while nothing has to be done."""
+def build_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Progress of index and tagger with rate and time left; nothing is shown while nothing has to be done."""
     titles = {
-        "waiting": "Waiting for another process that builds the index",
+        "waiting": "Waiting for another process that builds the same",
         "encoding": "Encoding texts",
         "calibrating": "Calibrating the decision",
+        "reading": "Reading examples of tags",
+        "training": "Training the tagger",
     }
     count = TextColumn("{task.completed:,.0f}/{task.total:,.0f}")
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), count, _Rate())

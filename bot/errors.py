@@ -48,6 +48,7 @@ class TaggingError(RefillError):
     """Examples of tags or the tagger trained from them are not usable."""
 
     code = "tagging"
+    status = 503
 
 
 class DialogueError(RefillError):

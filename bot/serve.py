@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import uvicorn
@@ -22,17 +22,23 @@ from bot.channels.webchat.state import WebchatState
 from bot.conversation.delivery import Delivery
 from bot.conversation.service import ConversationService
 from bot.conversation.store import ConversationStore
+from bot.desk.state import TeamState
 from bot.dialogue.client import RasaClient, plain_text
 from bot.dialogue.replies import Replies
 from bot.dialogue.sidecar import Sidecar
 from bot.encoder.encoder import Encoder, for_retrieval
 from bot.errors import RefillError
+from bot.handoff.routing import Routing
 from bot.knowledge.answer import Answerer
 from bot.knowledge.build import current_answerer, index_folder
 from bot.knowledge.gaps import asks_again
 from bot.knowledge.live import LiveAnswerer
 from bot.settings import Settings
 from bot.storage.engine import migrate, open_engine
+from bot.success import second_question
+
+if TYPE_CHECKING:
+    from bot.tagging.tagger import Tagger
 
 Report = Callable[[str], None]
 
@@ -136,7 +142,11 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def running(
-    settings: Settings, encoder: Encoder, answerer: Answerer, report: Report = lambda line: None
+    settings: Settings,
+    encoder: Encoder,
+    answerer: Answerer,
+    tagger: Tagger,
+    report: Report = lambda line: None,
 ) -> AsyncIterator[Running]:
     """Everything up, until the context ends. Ports set to 0 are chosen freely.
 
@@ -145,7 +155,7 @@ async def running(
     """
     engine = open_engine(settings)
     await asyncio.to_thread(migrate, engine)
-    store = ConversationStore(engine)
+    store = ConversationStore(engine, Routing(settings["tagging.work_probability"], settings["tagging.half_life"]))
     delivery = Delivery()
     replies = Replies(settings.path("domain.yml"))
     public = listen(settings["server.host"], settings["server.port"], "server.port")
@@ -167,6 +177,8 @@ async def running(
             settings["conversation.concurrency"],
             lambda text: for_retrieval(encoder).encode([plain_text(text)], "query"),
             lambda earlier, later: asks_again(encoder, plain_text(earlier), plain_text(later)),
+            tagger.tag,
+            second_question.policy(settings),
         )
         live = LiveAnswerer(answerer, index_folder(settings), lambda: current_answerer(settings, encoder), report)
         await stack.enter_async_context(_running(live.watch()))
@@ -177,7 +189,14 @@ async def running(
         stack.push_async_callback(sidecar.stop)
         await sidecar.start()
         await service.start()
-        app = create_app(webchat, sidecar.ready.is_set)
+        team = TeamState(
+            engine,
+            tagger.tag,
+            settings["server.api_key"],
+            settings["conversation.max_length"],
+            settings["tagging.half_life"],
+        )
+        app = create_app(webchat, team, sidecar.ready.is_set)
         await stack.enter_async_context(_serving(app, public))
 
         async def drain() -> None:
@@ -198,7 +217,12 @@ def _free_port() -> int:
 
 
 async def serve(
-    settings: Settings, encoder: Encoder, answerer: Answerer, report: Report, ready: Callable[[Any], None]
+    settings: Settings,
+    encoder: Encoder,
+    answerer: Answerer,
+    tagger: Tagger,
+    report: Report,
+    ready: Callable[[Any], None],
 ) -> None:
     """Run until SIGINT or SIGTERM."""
     stop = asyncio.Event()
@@ -214,7 +238,7 @@ async def serve(
 
     watcher = asyncio.create_task(interrupt_start())
     try:
-        async with running(settings, encoder, answerer, report) as product:
+        async with running(settings, encoder, answerer, tagger, report) as product:
             watcher.cancel()
             ready(product)
             await stop.wait()

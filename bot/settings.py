@@ -15,6 +15,7 @@ from typing import Any
 import tomllib
 
 from bot.errors import SettingsError
+from bot.tagging.tags import STAGES
 
 Value = str | int | float | bool
 
@@ -28,11 +29,16 @@ class Setting:
     help: str
     check: Callable[[Any], bool] = lambda value: True
     rule: str = ""
+    secret: bool = False
 
     @property
     def variable(self) -> str:
         """The environment variable that overrides the file."""
         return "REFILL_" + self.name.replace(".", "_").upper()
+
+    def shown(self, value: object) -> str:
+        """A value as people may see it: a secret's is hidden, unless it is empty."""
+        return "(hidden)" if self.secret and value != "" else str(value)
 
 
 def _port(value: int) -> bool:
@@ -43,8 +49,16 @@ def _share(value: float) -> bool:
     return 0 < value < 1
 
 
+def _key(value: str) -> bool:
+    return value == "" or (len(value) >= 16 and value.isascii() and value.isprintable() and " " not in value)
+
+
 def _positive(value: float) -> bool:
     return 0 < value < float("inf")
+
+
+def _days(value: int) -> bool:
+    return 1 <= value <= 3650
 
 
 LANGUAGES = ("en", "zh", "tr", "th")
@@ -60,6 +74,14 @@ SETTINGS: tuple[Setting, ...] = (
         "a port from 0 to 65535",
     ),
     Setting("server.base_url", "", "Public address, for links to articles; empty: links are relative to the page."),
+    Setting(
+        "server.api_key",
+        "",
+        "Key that opens the team API; empty: it is closed.",
+        _key,
+        "empty, or 16 or more ASCII characters without spaces",
+        secret=True,
+    ),
     Setting(
         "storage.url",
         "sqlite:///var/refill.db",
@@ -125,6 +147,39 @@ SETTINGS: tuple[Setting, ...] = (
         "greater than 0",
     ),
     Setting("conversation.concurrency", 8, "Conversations answered at the same time.", _positive, "greater than 0"),
+    Setting(
+        "tagging.half_life",
+        30.0,
+        "Days after which what was said counts half in a conversation's tags.",
+        _positive,
+        "greater than 0",
+    ),
+    Setting(
+        "tagging.work_probability",
+        0.6,
+        "Probability from which a signal makes work for people, or moves a case to their queue.",
+        _share,
+        "between 0 and 1",
+    ),
+    Setting(
+        "second_question.enabled",
+        True,
+        "Ask a short question of the bot's own after a problem is solved.",
+    ),
+    Setting(
+        "second_question.pause",
+        30,
+        "Days before the same customer is asked again.",
+        _days,
+        "from 1 to 3650",
+    ),
+    Setting(
+        "second_question.default_stage",
+        "adoption",
+        "Stage of customers of whom nothing tells it; none: they are not asked.",
+        lambda value: value in (*STAGES, "none"),
+        "onboarding, adoption, retention, expansion or none",
+    ),
 )
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -133,8 +188,9 @@ _BY_NAME = {setting.name: setting for setting in SETTINGS}
 def _parse(setting: Setting, raw: object, source: str) -> Value:
     """Read one raw value as the type of the setting's default."""
     kind = type(setting.default)
+    given = setting.shown(raw) if setting.secret else repr(raw)
     problem = SettingsError(
-        f"Setting '{setting.name}' has value {raw!r} in {source}. It must be "
+        f"Setting '{setting.name}' has value {given} in {source}. It must be "
         f"{setting.rule or 'of type ' + kind.__name__}.",
         f"Correct it there; the default is {setting.default!r}.",
     )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bot.encoder.encoder import Encoder
     from bot.knowledge.answer import Answerer
     from bot.serve import Running
+    from bot.tagging.tagger import Tagger
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +48,14 @@ def answerer(settings: Settings, encoder: Encoder) -> Answerer:
     from bot.knowledge import build
 
     return build.answerer(settings, build.ensure_index(settings, encoder).index, encoder)
+
+
+@pytest.fixture(scope="session")
+def tagger(settings: Settings, encoder: Encoder) -> Tagger:
+    """The real tagger."""
+    from bot.tagging.build import ensure_tagger
+
+    return ensure_tagger(settings, encoder)
 
 
 @pytest.fixture
@@ -80,7 +89,9 @@ class Product:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(120)
 
 
-def start_product(settings: Settings, encoder: Encoder, answerer: Answerer, database: Path) -> Iterator[Product]:
+def start_product(
+    settings: Settings, encoder: Encoder, answerer: Answerer, tagger: Tagger, database: Path
+) -> Iterator[Product]:
     """Run the product on free ports with a database of its own, until the generator is closed."""
     from bot.serve import running
 
@@ -94,7 +105,7 @@ def start_product(settings: Settings, encoder: Encoder, answerer: Answerer, data
         stop = asyncio.Event()
         finish.set_result(stop)
         try:
-            async with running(own, encoder, answerer) as parts:
+            async with running(own, encoder, answerer, tagger) as parts:
                 started.set_result(Product(parts.url, parts, own, asyncio.get_running_loop()))
                 await stop.wait()
         except BaseException as error:
@@ -115,16 +126,22 @@ def start_product(settings: Settings, encoder: Encoder, answerer: Answerer, data
 
 @pytest.fixture(scope="session")
 def product(
-    settings: Settings, encoder: Encoder, answerer: Answerer, tmp_path_factory: pytest.TempPathFactory
+    settings: Settings,
+    encoder: Encoder,
+    answerer: Answerer,
+    tagger: Tagger,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Product]:
     """The whole product, shared by tests that leave it as it is."""
-    yield from start_product(settings, encoder, answerer, tmp_path_factory.mktemp("product") / "refill.db")
+    yield from start_product(settings, encoder, answerer, tagger, tmp_path_factory.mktemp("product") / "refill.db")
 
 
 @pytest.fixture
-def own_product(settings: Settings, encoder: Encoder, answerer: Answerer, tmp_path: Path) -> Iterator[Product]:
+def own_product(
+    settings: Settings, encoder: Encoder, answerer: Answerer, tagger: Tagger, tmp_path: Path
+) -> Iterator[Product]:
     """A product of the test's own, to be broken."""
-    yield from start_product(settings, encoder, answerer, tmp_path / "refill.db")
+    yield from start_product(settings, encoder, answerer, tagger, tmp_path / "refill.db")
 
 
 @pytest.fixture(scope="module")

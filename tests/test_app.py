@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,16 +14,24 @@ import httpx
 import numpy as np
 import pytest
 from fastapi import FastAPI
+from sqlalchemy.orm import Session
 
 import bot
 from bot.app import create_app, create_internal_app
 from bot.channels.webchat.state import WebchatState
+from bot.conversation.tags import record
+from bot.desk.state import TeamState
 from bot.dialogue.turn import Answered, Choice, Escalate, Reply, TurnResult
 from bot.encoder.encoder import Encoder
-from bot.errors import StorageError
+from bot.errors import EncoderError, StorageError
 from bot.knowledge.answer import Answer, Answerer, Citation
+from bot.tagging.tags import Tagged
 from tests.actions.conftest import StubAnswerer, call_of
 from tests.conversation.fakes import Bench, new_database, said
+from tests.tagging.fakes import word_tagger
+
+KEY = "k" * 16
+TAG = word_tagger({"printer": "defect", "more": "expansion"})
 
 
 class Public:
@@ -33,9 +43,15 @@ class Public:
         state = WebchatState(
             self.bench.service, self.bench.store, self.bench.delivery, lambda: cast(Answerer, StubAnswerer())
         )
-        self.app = create_app(state, lambda: self.rasa_ready)
+        self.tagger_down = False
+        self.app = create_app(state, TeamState(self.bench.engine, self._tag, KEY), lambda: self.rasa_ready)
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://test")
+
+    def _tag(self, text: str, language: str) -> Tagged:
+        if self.tagger_down:
+            raise EncoderError("The encoder is not there.", "Run `refill setup`.")
+        return TAG(text, language)
 
 
 @pytest.fixture
@@ -122,7 +138,8 @@ def conforms(value: Any, schema: dict[str, Any], components: dict[str, Any], pla
     if "anyOf" in schema:
         tries = [conforms(value, option, components, place) for option in schema["anyOf"]]
         return [] if [] in tries else tries[0]
-    kinds = {"string": str, "boolean": bool, "array": list, "object": dict, "null": type(None)}
+    kinds: dict[str, Any] = {"string": str, "boolean": bool, "array": list, "object": dict, "null": type(None)}
+    kinds["number"] = (int, float)
     kind = schema.get("type")
     if kind == "integer":
         fits = isinstance(value, int) and not isinstance(value, bool)
@@ -155,6 +172,13 @@ CONVERSATION = API + "/{conversation_id}"
 MESSAGES = CONVERSATION + "/messages"
 EVENTS = CONVERSATION + "/events"
 THUMB = MESSAGES + "/{number}/thumb"
+TAGS = CONVERSATION + "/tags"
+CORRECTIONS = CONVERSATION + "/corrections"
+LINK = CONVERSATION + "/account"
+PRECISION = "/api/v1/tags"
+ACCOUNT = "/api/v1/accounts/{account}"
+SIGNALS = ACCOUNT + "/signals"
+REPORTS = "/api/v1/signals"
 
 
 class Recorder:
@@ -172,11 +196,13 @@ class Recorder:
         token: str | None = None,
         identifier: str | None = None,
         number: int = 1,
+        account: str = "acme",
         **request: Any,
     ) -> httpx.Response:
         """Send one as the visitor."""
         headers = {"authorization": f"Bearer {token or self.token}", "content-type": "application/json"}
         url = path.replace("{conversation_id}", identifier or self.id).replace("{number}", str(number))
+        url = url.replace("{account}", account)
         response = await self.http.request(method, url, headers=headers, **request)
         self.answers.append(((method.lower(), path), response))
         return response
@@ -231,7 +257,46 @@ async def everything_once(public: Public) -> Recorder:
         await send(
             method, path, token="another", json={"client_id": "a", "text": "Hello"} if method == "POST" else None
         )
+    await _team_once(public, recorder)
     return recorder
+
+
+async def _team_once(public: Public, recorder: Recorder) -> None:
+    """Each operation of the team's, after the visitor's."""
+    send = functools.partial(recorder.send, token=KEY)
+    with Session(public.bench.engine) as session, session.begin():
+        record(session, recorder.id, 1, TAG("The printer, and more", "en"))
+    confirm = {"number": 1, "name": "defect", "verdict": "confirm", "by": "ada"}
+    report = {"id": "1", "account": "acme", "source": "crm", "text": "more"}
+    await send("PUT", ACCOUNT, json={"name": "Acme"})
+    requests: tuple[tuple[dict[str, Any] | None, str, str], ...] = (
+        *((None, "GET", path) for path in (TAGS, PRECISION, ACCOUNT, SIGNALS)),
+        *((confirm, "POST", CORRECTIONS), ({"account": "acme"}, "PUT", LINK)),
+        *(({"stage": "adoption"}, "PUT", ACCOUNT), (report, "POST", REPORTS)),
+    )
+    for body, method, path in requests:
+        for _ in range(2):
+            await send(method, path, json=body)
+        await recorder.send(method, path, token="another", json=body)
+        team = public.app.state.team
+        public.app.state.team = replace(team, key="")
+        await send(method, path, json=body)
+        public.app.state.team = team
+        if body is not None:
+            await send(method, path, json={**body, "more": 1})
+            await send(method, path, content=b" " * 2_000_000)
+    unlink = {"account": None}
+    for body, method, path in ((None, "GET", TAGS), (confirm, "POST", CORRECTIONS), (unlink, "PUT", LINK)):
+        await send(method, path, identifier="f" * 32, json=body)
+        await send(method, path, identifier="x", json=body)
+    for path in (ACCOUNT, SIGNALS):
+        await send("GET", path, account="other")
+        await send("GET", path, account="%20")
+    await send("GET", TAGS)
+    await send("GET", SIGNALS, params={"limit": 1})
+    await send("POST", REPORTS, json={**report, "text": "much more"})
+    public.tagger_down = True
+    await send("POST", REPORTS, json={**report, "id": "2"})
 
 
 def documented(app: FastAPI) -> dict[Operation, dict[str, Any]]:
@@ -245,7 +310,8 @@ def documented(app: FastAPI) -> dict[Operation, dict[str, Any]]:
 async def test_description_names_every_operation_once(public: Public) -> None:
     assert set(documented(public.app)) == {
         *{("get", "/health"), ("post", API), ("get", CONVERSATION), ("get", MESSAGES), ("post", MESSAGES)},
-        *{("get", EVENTS), ("post", THUMB)},
+        *{("get", EVENTS), ("post", THUMB), ("get", TAGS), ("post", CORRECTIONS), ("put", LINK)},
+        *{("get", PRECISION), ("get", ACCOUNT), ("put", ACCOUNT), ("get", SIGNALS), ("post", REPORTS)},
     }
 
 
@@ -259,7 +325,7 @@ async def test_answers_are_as_described(public: Public) -> None:
         if found and "application/json" in found.get("content", {}):
             schema = found["content"]["application/json"]["schema"]
             wrong += [f"{operation} {problem}" for problem in conforms(response.json(), schema, components)]
-    assert len(recorder.answers) >= 16
+    assert len(recorder.answers) >= 80
     assert wrong == []
 
 

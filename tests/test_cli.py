@@ -16,7 +16,7 @@ from rich.console import Console
 from sqlalchemy.orm import Session
 
 from bot import cli
-from bot.conversation.models import Conversation
+from bot.conversation.models import Conversation, MessageTag
 from bot.conversation.records import Outcome
 from bot.conversation.store import ConversationStore
 from bot.dialogue.turn import Contact, Effect, Escalate, Reply, SaveContact
@@ -24,6 +24,7 @@ from bot.handoff.models import Escalation
 from bot.settings import SETTINGS, load_settings
 from bot.storage.engine import open_engine
 from tests.conversation.fakes import new_database
+from tests.tagging.fakes import word_tagger
 
 
 @dataclass
@@ -95,7 +96,7 @@ def case(tmp_path: Path) -> int:
             "--audience must be public or internal. Currently, it is 'everyone'",
         ),
         (("ask", "Hello", "--language", "fr"), "--language must be one of en, zh, tr, th. Currently, it is 'fr'"),
-        (("setup", "--rebuild", "everything"), "--rebuild must be encoder, index, model or all"),
+        (("setup", "--rebuild", "everything"), "--rebuild must be encoder, index, tagger, model or all"),
         (("cases", "99"), "There is no case 99."),
         (("chat", "--url", "http://127.0.0.1:9"), "No bot answers at http://127.0.0.1:9"),
         (("ask", "Hello"), "There is no encoder"),
@@ -173,6 +174,19 @@ def test_settings_are_all_listed(refill: Refill, tmp_path: Path, monkeypatch: py
     assert "8123" in result.out
 
 
+def test_key_of_the_team_api_is_never_printed(refill: Refill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REFILL_SERVER_API_KEY", "0123456789abcdef")
+    listed = refill("settings")
+    assert re.search(r"server\.api_key +│ \(hidden\)", listed.out)
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements" / "runtime.txt").write_text("", "utf-8")
+    for result in (listed, refill("check")):
+        assert "0123456789abcdef" not in result.out + result.err
+    monkeypatch.setenv("REFILL_SERVER_API_KEY", "s3cret")
+    result = refill("check")
+    assert (result.status, "s3cret" in result.out + result.err) == (1, False)
+
+
 # Cases
 
 
@@ -204,6 +218,15 @@ def test_cases_as_json(refill: Refill, case: int) -> None:
         "reason": "asked_for",
         "language": "tr",
         "contact": "ayse@example.com",
+        "signals": [],
+        "tags": {
+            "kind": "neither",
+            "topics": [],
+            "signals": [],
+            "urgent": False,
+            "sentiment": "neutral",
+            "stage": None,
+        },
     }
     assert re.fullmatch(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d.*(UTC|\+00:00)", since)
 
@@ -233,6 +256,64 @@ def test_one_case_as_json(refill: Refill, case: int) -> None:
     assert [(line["number"], line["author"], line["text"]) for line in found["transcript"]] == [
         (1, "customer", "[bold]Bir insan[/] lütfen"),
         (2, "bot", f"Kayıt {case}."),
+    ]
+
+
+@pytest.fixture
+def tagged_case(case: int, tmp_path: Path) -> int:
+    """The number of work on signals in the conversation of the case."""
+    heard = word_tagger({"yazıcı": ("defect", 0.97), "iki şube": ("expansion", 0.912), "acil": "urgent"})
+    engine = open_engine(load_settings(tmp_path, {}))
+    store = ConversationStore(engine)
+    with Session(engine) as session:
+        conversation = session.query(Conversation).one().id
+    for number, text in enumerate(("acil, yazıcı [bozuk]", "iki şube\ndaha açıyoruz, yazıcı")):
+        message, _ = store.add_customer_message(conversation, f"t{number}", text, {})
+        assert store.record_tags(message, heard(text, "tr"))
+    with Session(engine) as session:
+        number = session.query(Escalation).filter_by(reason="signal").one().id
+        session.query(MessageTag).filter_by(name="expansion").update({"state": "confirmed"})
+        session.commit()
+    engine.dispose()
+    return number
+
+
+def test_work_on_signals_explains_itself(refill: Refill, case: int, tagged_case: int) -> None:
+    listed = refill("cases").out
+    (line,) = [line for line in listed.splitlines() if "support" in line]
+    assert "asked_for" in line
+    assert re.search("account_management.*signal:", listed)
+    assert "expansion" in listed
+    shown = refill("cases", str(tagged_case)).out
+    assert f"Case {tagged_case}  open  queue account_management  reason signal" in shown
+    assert "Heard in what was said: expansion. The customer does not know of this case." in shown
+    assert "Heard in" not in refill("cases", str(case)).out
+
+
+def test_case_shows_the_tags_with_their_quotes(refill: Refill, case: int, tagged_case: int) -> None:
+    for number in (case, tagged_case):
+        shown = re.sub(" +", " ", refill("cases", str(number)).out)
+        assert "Kind: both, urgent, neutral; stage expansion\n" in shown
+        assert " defect 0.97 “yazıcı” (message 4)\n “yazıcı” (message 3)\n" in shown
+        assert " expansion 1.00 “iki şube” (message 4, confirmed)\n" in shown
+        assert " 4 customer iki şube\ndaha açıyoruz" in shown
+
+
+def test_tags_of_cases_as_json(refill: Refill, case: int, tagged_case: int) -> None:
+    listed = refill("cases", "--json").json
+    assert [(row["number"], row["reason"], row["signals"]) for row in listed] == [
+        (case, "asked_for", []),
+        (tagged_case, "signal", ["expansion"]),
+    ]
+    one = refill("cases", str(tagged_case), "--json").json
+    assert one["signals"] == ["expansion"]
+    assert one["tags"] == listed[0]["tags"] == listed[1]["tags"]
+    assert (one["tags"]["kind"], one["tags"]["urgent"]) == ("both", True)
+    (topic,) = one["tags"]["topics"]
+    assert (topic["name"], topic["probability"]) == ("defect", 0.97)
+    assert [(e["number"], e["quote"], e["start"], e["end"]) for e in topic["evidence"]] == [
+        (4, "yazıcı", 24, 30),
+        (3, "yazıcı", 6, 12),
     ]
 
 

@@ -28,14 +28,14 @@ def shown(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> io.StringIO:
 def test_nothing_is_shown_while_nothing_has_to_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
     for terminal in (True, False):
         stream = shown(monkeypatch, terminal)
-        with console.index_progress():
+        with console.build_progress():
             pass
         assert stream.getvalue() == ""
 
 
 def test_plain_lines_tell_rate_and_time_left(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
     stream = shown(monkeypatch, terminal=False)
-    with console.index_progress() as progress:
+    with console.build_progress() as progress:
         progress("encoding", 0, 100_000)
         for _ in range(4):
             clock[0] += 10
@@ -52,7 +52,7 @@ def test_plain_lines_tell_rate_and_time_left(monkeypatch: pytest.MonkeyPatch, cl
 
 def test_hours_are_told_as_hours(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
     stream = shown(monkeypatch, terminal=False)
-    with console.index_progress() as progress:
+    with console.build_progress() as progress:
         progress("encoding", 0, 1_000_000)
         clock[0] += 100
         progress("encoding", 10_000, 1_000_000)
@@ -61,7 +61,7 @@ def test_hours_are_told_as_hours(monkeypatch: pytest.MonkeyPatch, clock: list[fl
 
 def test_short_work_is_two_lines_at_most(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
     stream = shown(monkeypatch, terminal=False)
-    with console.index_progress() as progress:
+    with console.build_progress() as progress:
         for _ in range(10):
             progress("encoding", 1, 10)
     assert stream.getvalue().splitlines() == ["… Encoding texts (10)"]
@@ -69,7 +69,7 @@ def test_short_work_is_two_lines_at_most(monkeypatch: pytest.MonkeyPatch, clock:
 
 def test_a_terminal_shows_count_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = shown(monkeypatch, terminal=True)
-    with console.index_progress() as progress:
+    with console.build_progress() as progress:
         progress("waiting", 0, 1)
         for _ in range(3):
             progress("encoding", 1000, 4000)

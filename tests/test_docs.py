@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from bot.app import create_app
 from bot.channels.webchat.state import WebchatState
 from bot.cli import app
+from bot.desk.state import TeamState
 from bot.settings import SETTINGS
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -57,7 +58,7 @@ def flat(routes: Iterable[BaseRoute]) -> list[APIRoute]:
 
 def public_routes() -> list[tuple[str, str]]:
     """(method, path) of every route customers can reach, help pages included."""
-    made = create_app(cast(WebchatState, None), lambda: True)
+    made = create_app(cast(WebchatState, None), cast(TeamState, None), lambda: True)
     pairs = [
         (method, re.sub(r":\w+}", "}", route.path))
         for route in flat(made.routes)
@@ -118,3 +119,4 @@ def test_routes_are_found() -> None:
     """The test above would pass on an empty list."""
     paths = {path for _, path in public_routes()}
     assert {"/", "/health", "/help/{article_id}", "/api/v1/conversations/{conversation_id}/messages"} <= paths
+    assert {"/api/v1/signals", "/api/v1/conversations/{conversation_id}/corrections"} <= paths

@@ -20,6 +20,7 @@ FORBIDDEN = {
     "bot.conversation": ("bot.channels", "bot.desk", "actions", "bot.app", "bot.cli"),
     "bot.dialogue": ("bot.channels", "bot.desk", "bot.app", "bot.cli"),
     "bot.handoff": ("bot.channels", "bot.desk", "bot.app", "bot.cli"),
+    "bot.success": ("bot.channels", "bot.desk", "actions", "bot.app", "bot.cli"),
     "bot.knowledge": (*ABOVE, "bot.app", "bot.cli", "bot.storage"),
     "bot.tagging": (*ABOVE, "bot.app", "bot.cli", "bot.knowledge"),
     "bot.encoder": (*ABOVE, "bot.app", "bot.cli", "bot.knowledge", "bot.storage"),

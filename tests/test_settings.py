@@ -37,7 +37,7 @@ def toml_of(name: str, value: str) -> str:
 
 def test_names_are_unique_and_in_sections() -> None:
     assert len(BY_NAME) == len(SETTINGS)
-    assert all(re.fullmatch(r"[a-z]+\.[a-z_]+", setting.name) for setting in SETTINGS)
+    assert all(re.fullmatch(r"[a-z_]+\.[a-z_]+", setting.name) for setting in SETTINGS)
     variables = [setting.variable for setting in SETTINGS]
     assert len(set(variables)) == len(variables)
 
@@ -72,6 +72,7 @@ EXAMPLES: dict[str, tuple[str, str, Value]] = {
     "server.port": ("9000", "9001", 9001),
     "server.internal_port": ("9002", "0", 0),
     "server.base_url": ('"https://a.example"', "https://b.example", "https://b.example"),
+    "server.api_key": ('"0123456789abcdef"', "fedcba9876543210", "fedcba9876543210"),
     "storage.url": ('"sqlite:///a.db"', "sqlite:///b.db", "sqlite:///b.db"),
     "encoder.model": ('"a"', "b", "b"),
     "encoder.precision": ('"float32"', "int8", "int8"),
@@ -87,6 +88,11 @@ EXAMPLES: dict[str, tuple[str, str, Value]] = {
     "conversation.max_length": ("100", "200", 200),
     "conversation.max_waiting": ("10", "20", 20),
     "conversation.concurrency": ("1", "2", 2),
+    "tagging.half_life": ("7", "0.5", 0.5),
+    "tagging.work_probability": ("0.5", "0.75", 0.75),
+    "second_question.enabled": ("false", "true", True),
+    "second_question.pause": ("7", "90", 90),
+    "second_question.default_stage": ('"none"', "retention", "retention"),
 }
 
 
@@ -137,6 +143,10 @@ WRONG: list[tuple[str, str]] = [
     ("dialogue.rasa_port", "-5"),
     ("server.host", "8"),
     ("server.base_url", "false"),
+    ("server.api_key", '"too short"'),
+    ("server.api_key", '"0123456789 abcdef"'),
+    ("server.api_key", '"0123456789abcdéf"'),
+    ("server.api_key", "1234567890123456"),
     ("storage.url", "[]"),
     ("encoder.model", "1.5"),
     ("encoder.precision", '"float16"'),
@@ -157,6 +167,13 @@ WRONG: list[tuple[str, str]] = [
     ("conversation.max_length", "0"),
     ("conversation.max_waiting", "0"),
     ("conversation.concurrency", "0"),
+    ("tagging.half_life", "0"),
+    ("tagging.work_probability", "1"),
+    ("second_question.enabled", '"no"'),
+    ("second_question.pause", "0"),
+    ("second_question.pause", "3651"),
+    ("second_question.default_stage", '"loyal"'),
+    ("second_question.default_stage", '""'),
 ]
 
 
@@ -167,8 +184,20 @@ def test_a_wrong_value_in_the_file_is_named(tmp_path: Path, name: str, value: st
     rule = setting.rule or f"of type {type(setting.default).__name__}"
     assert f"Setting '{name}' has value " in error.message
     assert f" in refill.toml. It must be {rule}." in error.message
-    assert repr(tomllib.loads(f"value = {value}")["value"]) in error.message
+    assert (repr(tomllib.loads(f"value = {value}")["value"]) in error.message) is not setting.secret
     assert repr(setting.default) in error.remedy
+
+
+def test_a_secret_is_not_shown(tmp_path: Path) -> None:
+    setting = BY_NAME["server.api_key"]
+    assert (setting.shown("0123456789abcdef"), setting.shown(""), BY_NAME["server.port"].shown(80)) == (
+        "(hidden)",
+        "",
+        "80",
+    )
+    error = refused(tmp_path, REFILL_SERVER_API_KEY="s3cret")
+    assert "s3cret" not in str(error)
+    assert "Setting 'server.api_key' has value (hidden) in REFILL_SERVER_API_KEY" in error.message
 
 
 @pytest.mark.parametrize(("value", "expected"), [("true", True), ("1", True), ("False", False), ("0", False)])

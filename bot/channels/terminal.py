@@ -13,6 +13,8 @@ from rich.markdown import Markdown
 from bot.errors import ConversationError
 
 _PATIENCE = 30.0
+# Seconds to wait for a turn's replies, which are stored together, and for a second question behind them.
+_WAITS = (20.0, 0.5)
 _HELP = "Write a message, a choice's number, or /quit."
 
 
@@ -53,14 +55,15 @@ async def talk(url: str, console: Console) -> None:
                 continue
             seen = max(seen, response.json()["number"])
             choices = []
-            for message in await _replies(http, base, seen):
-                seen = message["number"]
-                _show(console, message, choices)
+            for wait in _WAITS:
+                for message in await _messages(http, base, seen, wait):
+                    seen = message["number"]
+                    _show(console, message, choices)
 
 
-async def _replies(http: httpx.AsyncClient, base: str, seen: int) -> list[dict[str, Any]]:
-    """What came after the customer's message; a turn's replies are stored together."""
-    found = (await http.get(base, params={"after": seen, "wait": 20})).raise_for_status().json()
+async def _messages(http: httpx.AsyncClient, base: str, seen: int, wait: float) -> list[dict[str, Any]]:
+    """What came after a message, waited for at most so many seconds."""
+    found = (await http.get(base, params={"after": seen, "wait": wait})).raise_for_status().json()
     messages: list[dict[str, Any]] = found["messages"]
     return messages
 

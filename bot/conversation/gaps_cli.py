@@ -14,7 +14,7 @@ import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from bot.console import err, escape, index_progress, out, step
+from bot.console import build_progress, err, escape, out, step
 from bot.errors import RefillError
 from bot.handoff.cli import database
 from bot.settings import LANGUAGES, Settings, load_settings
@@ -125,7 +125,7 @@ def _load(settings: Settings) -> tuple[TextEncoder, Index, Answerer]:
 
     with step("Loading the encoder"):
         encoder = for_retrieval(load_encoder(settings))
-    with index_progress() as progress:
+    with build_progress() as progress:
         index = ensure_index(settings, encoder, progress=progress).index
     return encoder, index, answerer(settings, index, encoder)
 

@@ -1,4 +1,4 @@
-"""Tables of conversations, messages, the bot's decisions and what customers made of them."""
+"""Tables of conversations, messages, the bot's decisions, what customers made of them, and tags."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class Conversation(Base):
         last_number: Number of its newest message.
         segment: Of Rasa's sender id; `segment_turns` turns were taken in it.
         misses: Questions in a row without an answer.
+        account_id: The customer company, when known.
     """
 
     __tablename__ = "conversations"
@@ -48,6 +49,7 @@ class Conversation(Base):
     segment_turns: Mapped[int] = mapped_column(default=0)
     misses: Mapped[int] = mapped_column(default=0)
     contact: Mapped[dict[str, str] | None] = mapped_column(JSON, default=None)
+    account_id: Mapped[str | None] = mapped_column(String(100), default=None, index=True)
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=now)
     updated_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=now)
 
@@ -144,4 +146,99 @@ class Reaction(Base):
     kind: Mapped[str] = mapped_column(String(20))
     number: Mapped[int | None] = mapped_column(default=None)
     article_id: Mapped[str | None] = mapped_column(String(100), default=None)
+    created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=now)
+
+
+class Tagging(Base):
+    """That a message was tagged, and what it carries beside its tags.
+
+    Attributes:
+        urgency: Probability that it is urgent.
+        model: Version of the tagger.
+    """
+
+    __tablename__ = "taggings"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["conversation_id", "number"],
+            ["messages.conversation_id", "messages.number"],
+            name="fk_taggings_message",
+            ondelete="CASCADE",
+        ),
+    )
+
+    conversation_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    urgent: Mapped[bool]
+    urgency: Mapped[float]
+    sentiment: Mapped[str] = mapped_column(String(10))
+    language: Mapped[str] = mapped_column(String(5))
+    model: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=now)
+
+
+class MessageTag(Base):
+    """A topic or signal of a message, with the customer's words that carry it.
+
+    Attributes:
+        probability: As the model gave it; 1 for what a person added.
+        start: Of the quote in the message's text, in characters.
+        end: Behind its last character.
+        origin: `model`, `answer` (yes or no to the second question) or `person` (added by hand).
+        state: `open`, `confirmed` or `rejected`.
+    """
+
+    __tablename__ = "message_tags"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["conversation_id", "number"],
+            ["messages.conversation_id", "messages.number"],
+            name="fk_message_tags_message",
+            ondelete="CASCADE",
+        ),
+        UniqueConstraint("conversation_id", "number", "name", name="uq_message_tags_name"),
+        Index("ix_message_tags_name", "name", "created_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    conversation_id: Mapped[str] = mapped_column(String(32))
+    number: Mapped[int]
+    name: Mapped[str] = mapped_column(String(30))
+    probability: Mapped[float]
+    start: Mapped[int]
+    end: Mapped[int]
+    quote: Mapped[str] = mapped_column(Text)
+    model: Mapped[str] = mapped_column(String(16))
+    origin: Mapped[str] = mapped_column(String(10), default="model")
+    state: Mapped[str] = mapped_column(String(10), default="open")
+    created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=now)
+
+
+class Correction(Base):
+    """What a person said of a tag. Kept for good: the newest one for a message and name is in force.
+
+    Attributes:
+        verdict: `confirm`, `reject`, `add` or `withdraw`.
+        by: Who.
+        quote: The words that carry an added tag.
+    """
+
+    __tablename__ = "corrections"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["conversation_id", "number"],
+            ["messages.conversation_id", "messages.number"],
+            name="fk_corrections_message",
+            ondelete="CASCADE",
+        ),
+        Index("ix_corrections_message", "conversation_id", "number"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    conversation_id: Mapped[str] = mapped_column(String(32))
+    number: Mapped[int]
+    name: Mapped[str] = mapped_column(String(30))
+    verdict: Mapped[str] = mapped_column(String(10))
+    quote: Mapped[str | None] = mapped_column(Text, default=None)
+    by: Mapped[str] = mapped_column(String(50))
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=now)

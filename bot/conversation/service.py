@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,12 +15,15 @@ from bot.conversation.delivery import Delivery
 from bot.conversation.models import is_person
 from bot.conversation.records import Outcome, Snapshot, StoredMessage
 from bot.conversation.store import ConversationStore
+from bot.conversation.tagging import Tagging
 from bot.dialogue.replies import Replies
 from bot.dialogue.turn import Answered, Choice, Contact, Escalate, Offer, TurnContext, TurnResult
 from bot.errors import DialogueError, EncoderError, InvalidInput, Overloaded
 from bot.knowledge.question import leans
 from bot.language import detect
 from bot.settings import LANGUAGES
+from bot.success.second_question import Policy
+from bot.tagging.tags import Tagged
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +75,8 @@ class ConversationService:
         foresee: Called in a thread with each text as it comes in, so that what its turn will need (its vector) is
             made while it is being stored.
         asks_again: Whether a question (the second) says the same as an earlier one.
+        tag: What a text in a language carries; called in a thread once the text's turn is over.
+        second_question: When to ask one, once a message's tags are known; None for never.
     """
 
     def __init__(
@@ -85,6 +91,8 @@ class ConversationService:
         concurrency: int = 8,
         foresee: Callable[[str], object] | None = None,
         asks_again: Callable[[str, str], bool] | None = None,
+        tag: Callable[[str, str], Tagged] | None = None,
+        second_question: Policy | None = None,
     ) -> None:
         self._store = store
         self._dialogue = dialogue
@@ -96,6 +104,8 @@ class ConversationService:
         self._slots = asyncio.Semaphore(concurrency)
         self._foresee = foresee
         self._asks_again = asks_again
+        self._tagging = Tagging(store, tag, self._after_tagging) if tag else None
+        self._second_question = second_question
         self._foreseen: set[asyncio.Task[object]] = set()
         self._workers: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
@@ -107,16 +117,21 @@ class ConversationService:
         self._waiting = await asyncio.to_thread(self._store.count_waiting)
         for conversation_id in await asyncio.to_thread(self._store.waiting):
             self._wake(conversation_id)
+        if self._tagging:
+            self._tagging.start()
 
     async def stop(self, seconds: float) -> None:
-        """Finish the turns under way, for at most so many seconds; what remains is taken up at the next start."""
+        """Finish turns and tags under way, for at most so many seconds; what remains is taken up at the next start."""
         self._stopping = True
+        end = time.monotonic() + seconds
         workers = list(self._workers.values())
         if workers:
             _, late = await asyncio.wait(workers, timeout=seconds)
             for worker in late:
                 worker.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        if self._tagging:
+            await self._tagging.stop(max(0.0, end - time.monotonic()))
 
     async def create(self, channel: str, audience: str = "public", language: str | None = None) -> tuple[str, str]:
         """Make a conversation; returns its id and the secret that opens it."""
@@ -222,7 +237,19 @@ class ConversationService:
             self._waiting -= 1
         finally:
             self._delivery.notify(conversation_id, typing=False)
+        if self._tagging:
+            self._tagging.add(message, outcome.language)
         return True
+
+    async def _after_tagging(self, message: StoredMessage, tagged: Tagged) -> None:
+        """What follows once a message's tags are known, also long after it when it was tagged at a later start."""
+        if self._second_question is None:
+            return
+        asked = await asyncio.to_thread(
+            self._store.ask_second_question, message, self._second_question, self._replies.reply
+        )
+        if asked:
+            self._delivery.notify(message.conversation_id)
 
     def _compare(self, message: StoredMessage, asks_again: Callable[[str, str], bool]) -> bool:
         """Whether a message that was typed asks what was asked shortly before."""
@@ -238,13 +265,13 @@ class ConversationService:
 
     async def _turn(self, message: StoredMessage, snapshot: Snapshot) -> Outcome:
         """Ask whoever answers; a dialogue that fails means a person."""
-        payload = message.content.get("payload")
+        payload = message.content.get("payload") or _typed_choice(message.text, snapshot.last_bot)
         # A name or a time is no sign of a language.
         keep = payload or (snapshot.last_bot and _asks_for_detail(_choices(snapshot.last_bot.content)))
         language = snapshot.language if keep else detect(message.text, snapshot.language)
         if is_person(snapshot.owner):
             return Outcome((), language=language)
-        context = await self._context(message, snapshot, language)
+        context = await self._context(message, snapshot, language, payload or "")
         slots = {f"contact_{part}": value for part, value in (snapshot.contact or {}).items()}
         sender = f"{snapshot.id}.{snapshot.segment}"
         try:
@@ -270,8 +297,7 @@ class ConversationService:
         effects = [Escalate(queue="support", reason="bot_unavailable")]
         return Outcome([reply], effects, language, rotate=True)
 
-    async def _context(self, message: StoredMessage, snapshot: Snapshot, language: str) -> TurnContext:
-        payload = str(message.content.get("payload") or "")
+    async def _context(self, message: StoredMessage, snapshot: Snapshot, language: str, payload: str) -> TurnContext:
         text, article_id = message.text, None
         if payload.startswith("/choose_article"):
             article_id = json.loads(payload.removeprefix("/choose_article"))["article_id"]
@@ -281,14 +307,19 @@ class ConversationService:
             before = await asyncio.to_thread(self._store.question_before, message)
         last = snapshot.last_bot.content if snapshot.last_bot else {}
         offered_queue = message.content.get("offered_queue") or last.get("offered_queue") or "support"
+        second_question = last.get("second_question")
+        if payload:
+            # A choice answers the question it stands below, whatever was said since.
+            second_question = await asyncio.to_thread(self._store.stage_of_choice, snapshot.id, payload)
         return TurnContext(
             text=text,
             before=before,
             language=language,
             audience="internal" if snapshot.audience == "internal" else "public",
             misses=snapshot.misses,
-            offer=_offer(last),
+            offer="second_question" if second_question else _offer(last),
             offered_queue=offered_queue,
+            second_question=second_question,
             article_id=article_id,
             case=snapshot.case,
             contact=Contact.model_validate(snapshot.contact) if snapshot.contact else None,
@@ -298,6 +329,14 @@ class ConversationService:
 def _choices(content: dict[str, Any]) -> list[Choice]:
     """The choices a stored message offers."""
     return [Choice.model_validate(choice) for choice in content.get("choices", [])]
+
+
+def _typed_choice(text: str, last_bot: StoredMessage | None) -> str | None:
+    """The payload of the second question's choice that was typed instead of taken."""
+    if last_bot is None or "second_question" not in last_bot.content:
+        return None
+    typed = text.strip(" .!").casefold()
+    return next((c.payload for c in _choices(last_bot.content) if c.label.casefold() == typed), None)
 
 
 def _asks_for_detail(choices: Sequence[Choice]) -> bool:

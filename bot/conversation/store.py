@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,12 +17,28 @@ from sqlalchemy import Engine, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from bot.conversation import learning
+from bot.conversation import learning, tags
 from bot.conversation.models import Conversation, Decided, Message, Reaction, is_person, now
 from bot.conversation.records import DuplicateId, Outcome, Snapshot, StoredMessage, Thumb
-from bot.dialogue.turn import Case, DidNotHelp, Effect, Escalate, OfferPerson, Reply, SaveContact
+from bot.dialogue.turn import (
+    Answered,
+    Case,
+    DidNotHelp,
+    Effect,
+    Escalate,
+    Insulted,
+    OfferPerson,
+    Reply,
+    SaveContact,
+    SecondAnswer,
+    Solved,
+)
 from bot.errors import NotFound
-from bot.handoff.escalation import escalate, latest
+from bot.handoff.escalation import escalate, keep_contact, latest
+from bot.handoff.routing import Routing
+from bot.handoff.work import act_on_tags, open_signal_work, place_case
+from bot.success import second_question
+from bot.tagging.tags import Stage, Tagged
 
 
 def _stored(message: Message) -> StoredMessage:
@@ -46,10 +62,12 @@ class ConversationStore:
 
     Args:
         engine: Of a migrated database.
+        routing: How tags make work for people.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, routing: Routing | None = None) -> None:
         self._engine = engine
+        self._routing = routing or Routing()
 
     def create(self, channel: str, audience: str, language: str) -> tuple[str, str]:
         """Make a conversation; returns its id and the secret that opens it, which is not kept."""
@@ -275,12 +293,12 @@ class ConversationStore:
             if conversation.owner_version != version or is_person(conversation.owner):
                 return []
             conversation.language = outcome.language
-            offered_queue, case_number = self._apply(session, conversation, outcome.effects)
+            offered_queue, case_number = self._apply(session, conversation, outcome.effects, message.number)
             stored = []
             for reply in outcome.replies:
                 conversation.last_number += 1
                 text = reply.text.replace("{case_number}", str(case_number)) if case_number else reply.text
-                content = _content(reply, offered_queue)
+                content = {**_content(reply, offered_queue), **_marks(outcome.effects)}
                 added = Message(
                     conversation_id=conversation.id,
                     number=conversation.last_number,
@@ -291,6 +309,7 @@ class ConversationStore:
                 session.add(added)
                 stored.append(added)
             learning.record_turn(session, conversation, message, outcome, stored)
+            self._hear_second_answer(session, conversation, message, outcome.effects)
             conversation.segment_turns += 1
             if outcome.rotate:
                 conversation.segment += 1
@@ -298,8 +317,86 @@ class ConversationStore:
             conversation.updated_at = now()
         return [_stored(added) for added in stored]
 
+    def record_tags(self, message: StoredMessage, tagged: Tagged) -> bool:
+        """Keep what a message carries and make the work it calls for; False when it was tagged already.
+
+        Raises:
+            NotFound: There is no such message.
+            ConversationError: The message is not a customer's or employee's.
+        """
+        with Session(self._engine) as session, session.begin():
+            conversation = self._locked(session, message.conversation_id)
+            if not tags.record(session, message.conversation_id, message.number, tagged):
+                return False
+            place_case(session, conversation, message.number, self._routing)
+            act_on_tags(session, conversation, message, tagged, self._routing)
+            return True
+
+    def place_case(self, message: StoredMessage) -> None:
+        """See `bot.handoff.work.place_case`; for a message that is a choice and so carries no tags itself."""
+        with Session(self._engine) as session, session.begin():
+            conversation = self._locked(session, message.conversation_id)
+            place_case(session, conversation, message.number, self._routing)
+
+    def ask_second_question(
+        self, message: StoredMessage, policy: second_question.Policy, say: Callable[[str, str], Reply]
+    ) -> StoredMessage | None:
+        """Ask the second question behind the reply to a customer's message, if one is due; None if not.
+
+        Args:
+            message: The customer's.
+            policy: When to ask.
+            say: Gives a response of domain.yml by its name and language.
+        """
+        with Session(self._engine) as session:
+            last = _last_of_bot(session, message.conversation_id)
+            if last is None or not last.content.get("solved"):
+                return None
+        with Session(self._engine, expire_on_commit=False) as session, session.begin():
+            conversation = self._locked(session, message.conversation_id)
+            asked = second_question.ask(
+                session, conversation, message.number, policy, say, self._routing.half_life_days
+            )
+        return _stored(asked) if asked else None
+
+    def stage_of_choice(self, conversation_id: str, payload: str) -> Stage | None:
+        """See `bot.success.second_question.stage_of_choice`."""
+        with Session(self._engine) as session:
+            return second_question.stage_of_choice(session, conversation_id, payload)
+
+    def _locked(self, session: Session, conversation_id: str) -> Conversation:
+        """A conversation, with the write lock; nothing of it changes."""
+        session.execute(
+            update(Conversation)
+            .where(Conversation.id == conversation_id)
+            .values(owner_version=Conversation.owner_version)
+        )
+        conversation = session.get(Conversation, conversation_id)
+        if conversation is None:
+            raise NotFound("There is no such conversation.")
+        return conversation
+
+    def untagged(self) -> list[tuple[str, int]]:
+        """See `bot.conversation.tags.untagged`."""
+        with Session(self._engine) as session:
+            return tags.untagged(session)
+
+    def message(self, conversation_id: str, number: int) -> StoredMessage:
+        """One message.
+
+        Raises:
+            NotFound: There is no such message.
+        """
+        with Session(self._engine) as session:
+            found = session.scalar(
+                select(Message).where(Message.conversation_id == conversation_id, Message.number == number)
+            )
+            if found is None:
+                raise NotFound(f"There is no message {number}.")
+            return _stored(found)
+
     def _apply(
-        self, session: Session, conversation: Conversation, effects: Sequence[Effect]
+        self, session: Session, conversation: Conversation, effects: Sequence[Effect], turn_number: int
     ) -> tuple[str | None, int | None]:
         """Carry out effects; returns the queue that was offered and the number of the case that was made."""
         offered_queue = None
@@ -307,16 +404,15 @@ class ConversationStore:
         missed = False
         for effect in effects:
             if isinstance(effect, Escalate):
-                case_number = escalate(session, conversation, effect.queue, effect.reason).id
+                case_number = escalate(session, conversation, effect.queue, effect.reason, turn_number).id
             elif isinstance(effect, SaveContact):
-                conversation.contact = effect.contact.model_dump()
-                escalation = latest(session, conversation.id)
-                if escalation and escalation.status == "open":
-                    escalation.contact = conversation.contact
+                keep_contact(session, conversation, effect.contact.model_dump())
             elif isinstance(effect, OfferPerson):
                 offered_queue = effect.queue
-            else:
-                missed = missed or isinstance(effect, DidNotHelp) or effect.answer.decision == "hand_off"
+            elif isinstance(effect, DidNotHelp):
+                missed = True
+            elif isinstance(effect, Answered):
+                missed = missed or effect.answer.decision == "hand_off"
         if missed:
             conversation.misses += 1
         elif conversation.misses:
@@ -327,6 +423,22 @@ class ConversationStore:
         if case_number is not None:
             conversation.misses = 0
         return offered_queue, case_number
+
+    def _hear_second_answer(
+        self, session: Session, conversation: Conversation, message: StoredMessage, effects: Sequence[Effect]
+    ) -> None:
+        """Keep the signal in an answer to the second question, and make the work it calls for."""
+        for effect in effects:
+            if isinstance(effect, SecondAnswer) and effect.signal:
+                second_question.record_answer(session, conversation.id, message.number, message.text, effect.signal)
+                heard: dict[str, float] = {effect.signal: second_question.ANSWER_PROBABILITY}
+                open_signal_work(session, conversation, message.number, heard, self._routing)
+
+
+def _marks(effects: Sequence[Effect]) -> dict[str, Any]:
+    """What a reply remembers of its turn, for whether a second question may be asked."""
+    marks = {"solved": Solved, "insulted": Insulted}
+    return {name: True for name, kind in marks.items() if any(isinstance(effect, kind) for effect in effects)}
 
 
 def _last_of_bot(session: Session, conversation_id: str) -> Message | None:

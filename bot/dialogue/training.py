@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot.errors import DialogueError
+from bot.settings import SETTINGS
 
 if TYPE_CHECKING:
     from bot.settings import Settings
 
 MODEL = "refill.tar.gz"
 RECORD = "model.json"
-_INPUTS = ("config.yml", "domain.yml", "data", "bot/nlu", "requirements/rasa.txt")
+_INPUTS = ("config.yml", "domain.yml", "data/nlu", "data/rules", "data/stories", "bot/nlu", "requirements/rasa.txt")
 
 
 def rasa_python(settings: Settings) -> Path:
@@ -46,8 +47,10 @@ def rasa_environment(encoder_url: str, threads: int) -> dict[str, str]:
         ),
         str(threads),
     )
+    # Rasa has no use for the keys of the team API.
+    secrets = {setting.variable for setting in SETTINGS if setting.secret}
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name not in secrets},
         **limits,
         "REFILL_ENCODER_URL": encoder_url,
         "REFILL_ACTION_URL": f"{encoder_url}/webhook",

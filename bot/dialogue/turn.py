@@ -12,10 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from bot.knowledge.answer import Answer, Citation
 from bot.knowledge.article import Audience
+from bot.tagging.tags import Signal, Stage
 
 Queue = Literal["support", "success", "account_management"]
 Reason = Literal["asked_for", "low_confidence", "bot_unavailable"]
-Offer = Literal["none", "answer", "choice", "person"]
+Offer = Literal["none", "answer", "choice", "person", "second_question"]
 
 
 class Case(BaseModel):
@@ -44,8 +45,9 @@ class TurnContext(BaseModel):
         audience: What the person may see.
         misses: Questions in a row, before this one, that got no answer.
         offer: What the bot's last message asked: whether an answer helped, which choice was meant, whether a person
-            is wanted.
+            is wanted, the second question.
         offered_queue: The queue that offer meant.
+        second_question: Stage of the second question that was asked.
         article_id: Of the article chosen with a button.
         case: The latest escalation, if there is one.
         contact: How to reach the customer, if that is known.
@@ -58,6 +60,7 @@ class TurnContext(BaseModel):
     misses: int = 0
     offer: Offer = "none"
     offered_queue: Queue = "support"
+    second_question: Stage | None = None
     article_id: str | None = None
     case: Case | None = None
     contact: Contact | None = None
@@ -103,11 +106,40 @@ class OfferPerson(BaseModel):
     queue: Queue
 
 
-Effect = Annotated[Escalate | SaveContact | Answered | DidNotHelp | OfferPerson, Field(discriminator="effect")]
-_EFFECT: TypeAdapter[Escalate | SaveContact | Answered | DidNotHelp | OfferPerson] = TypeAdapter(Effect)
+class Solved(BaseModel):
+    """The customer says that the answer helped; a second question may follow."""
+
+    model_config = ConfigDict(extra="forbid")
+    effect: Literal["solved"] = "solved"
 
 
-def read_effect(payload: dict[str, Any]) -> Escalate | SaveContact | Answered | DidNotHelp | OfferPerson:
+class Insulted(BaseModel):
+    """The customer insulted the bot; no second question follows soon."""
+
+    model_config = ConfigDict(extra="forbid")
+    effect: Literal["insulted"] = "insulted"
+
+
+class SecondAnswer(BaseModel):
+    """The second question was answered with yes, no or not now.
+
+    Attributes:
+        signal: What the answer tells; None for nothing.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    effect: Literal["second_answer"] = "second_answer"
+    signal: Signal | None
+
+
+Effect = Annotated[
+    Escalate | SaveContact | Answered | DidNotHelp | OfferPerson | Solved | Insulted | SecondAnswer,
+    Field(discriminator="effect"),
+]
+_EFFECT: TypeAdapter[Effect] = TypeAdapter(Effect)
+
+
+def read_effect(payload: dict[str, Any]) -> Effect:
     """An effect from a custom payload.
 
     Raises:

@@ -76,18 +76,27 @@ class Encoder:
         fingerprint: Names the model.
         cache_size: Texts remembered; at least 1.
         threads: Batches encoded at the same time when there are several; at least 1.
+        reads: The model gives states on its way, for `read`: one with an OnnxTransformer does.
 
     Attributes:
         joined: This encoder with its companions; itself where it has none.
     """
 
-    def __init__(self, model: SentenceTransformer, fingerprint: str, cache_size: int = 4096, threads: int = 1) -> None:
+    def __init__(
+        self,
+        model: SentenceTransformer,
+        fingerprint: str,
+        cache_size: int = 4096,
+        threads: int = 1,
+        reads: bool = False,
+    ) -> None:
         if cache_size < 1:
             raise ValueError(f"cache_size must be at least 1. Currently, it is {cache_size}.")
         if threads < 1:
             raise ValueError(f"threads must be at least 1. Currently, it is {threads}.")
         self.joined: TextEncoder = self
         self._threads = threads
+        self._reads = reads
         self._model = model
         self._fingerprint = fingerprint
         self._cache: OrderedDict[tuple[str, str], Vectors] = OrderedDict()
@@ -159,11 +168,6 @@ class Encoder:
             return
         with ThreadPoolExecutor(self._threads) as pool:
             yield from pool.map(encode, parts)
-
-    @property
-    def _reads(self) -> bool:
-        """Whether the model gives states on the way: those that are materialised do."""
-        return hasattr(self._model[0], "session")
 
     def read(self, text: str) -> tuple[Reading, ...]:
         """States of a message's tokens, window by window; nothing is computed if it was encoded a moment ago.
@@ -345,7 +349,7 @@ def _load(folder: Path, model_name: str, precision: str, settings: Settings) -> 
         prompts=prompts,
         device="cpu",
     )
-    return Encoder(model, fingerprint, settings["encoder.cache_size"], settings["encoder.threads"])
+    return Encoder(model, fingerprint, settings["encoder.cache_size"], settings["encoder.threads"], reads=True)
 
 
 def _plain_settings(folder: Path) -> tuple[Path, dict[str, str], int]:

@@ -65,7 +65,7 @@ def materialise(
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".encoder-") as scratch:
         built = Path(scratch) / "encoder"
-        with _quiet_libraries():
+        with quiet_libraries():
             if model:
                 report(f"Loading {model}")
                 _save_named(model, built)
@@ -84,7 +84,7 @@ def materialise(
 
 
 @contextlib.contextmanager
-def _quiet_libraries() -> Iterator[None]:
+def quiet_libraries() -> Iterator[None]:
     """Keep the tracer's and loader's notes to developers away from operators."""
     from transformers.utils import logging as transformers_logging
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from bot.console import err, escape, index_progress, out, step
+from bot.console import build_progress, err, escape, out, step
 from bot.errors import RefillError
 from bot.settings import LANGUAGES, Settings, load_settings
 
@@ -61,7 +61,7 @@ def answers(
     for line in doubts(learnt, asked):
         err.print(f"[yellow]![/] {escape(line)}")
     encoder = _encoder(settings)
-    with index_progress() as progress:
+    with build_progress() as progress:
         answerer = answerer_over(base.articles, base.off_topic, settings, encoder, progress)
     with _asking(len(asked)) as advance:
         report = decide_each(answerer, base, asked, advance)
@@ -94,7 +94,7 @@ def retrieval(
     check_same_shape(asked, searched)
     articles = as_articles(searched, passage_language or None)
     encoder = _encoder(settings)
-    with index_progress() as progress:
+    with build_progress() as progress:
         answerer = answerer_over(articles, (), settings, encoder, progress)
     with _asking(len(asked.questions)) as advance:
         scores = search_each(answerer, articles, asked, advance)

@@ -80,14 +80,25 @@ def load_tagger(settings: Settings, encoder: Encoder) -> Tagger:
     Raises:
         TaggingError: There is none, it is another encoder's, or it is damaged.
     """
+    record = verify(settings)
+    if record.get("encoder") != encoder.fingerprint:
+        raise TaggingError("The tagger was trained on another encoder.", "Run `refill train`.")
+    calibration = Calibration.from_json(record["calibration"])
+    return Tagger(encoder, tagger_folder(settings) / GRAPH, calibration, record["version"])
+
+
+def verify(settings: Settings) -> dict[str, Any]:
+    """What is recorded of the tagger, once its graph is found to be the one that was trained here.
+
+    Raises:
+        TaggingError: There is none, or it is another.
+    """
     record, graph = manifest(settings), tagger_folder(settings) / GRAPH
     if not record or not graph.exists():
         raise TaggingError("There is no tagger.", "Run `refill train`.")
-    if record.get("encoder") != encoder.fingerprint:
-        raise TaggingError("The tagger was trained on another encoder.", "Run `refill train`.")
     if record.get("version") != _version(graph):
         raise TaggingError(f"{graph.name} is not the one trained here.", "Run `refill train --force`.")
-    return Tagger(encoder, graph, Calibration.from_json(record["calibration"]), record["version"])
+    return record
 
 
 def _version(graph: Path) -> str:
@@ -109,7 +120,7 @@ def ensure_tagger(
         encoder: Shared with everything else.
         force: Train in any case.
         corrections: Examples beside those of data/tags, when it is trained.
-        progress: Called with the stage (`waiting`, `reading`, `training`), steps done and steps in all.
+        progress: Called with the stage (`waiting`, `reading`, `training`), steps done now and in all.
 
     Raises:
         TaggingError: The examples break a rule.
@@ -190,17 +201,26 @@ def train(
         encoder: Reads the examples.
         progress: As in `ensure_tagger`.
     """
+    texts = [example.text for example in examples]
+    readings = encoder.read_all(texts, lambda more: progress("reading", more, len(texts)))
+    return train_on(examples, readings, folder, Recipe(), progress)
+
+
+def train_on(
+    examples: Sequence[Example],
+    readings: Sequence[tuple[Reading, ...]],
+    folder: Path,
+    recipe: Recipe,
+    progress: Progress = lambda stage, done, total: None,
+) -> Trained:
+    """Train and calibrate a head on what the encoder has read; other arguments as in `train`.
+
+    Args:
+        readings: Of each example.
+        recipe: How.
+    """
     from bot.tagging.head import fit, material, new_head
 
-    done = 0
-
-    def count(more: int) -> None:
-        nonlocal done
-        done += more
-        progress("reading", done, len(examples))
-
-    readings = encoder.read_all([example.text for example in examples], count)
-    recipe = Recipe()
     head = new_head(folder, recipe.dropout)
     kept = [row for row, example in enumerate(examples) if is_held_out(example)]
     learnt: list[Material] = [
@@ -208,7 +228,7 @@ def train(
         for example, reading in zip(examples, readings, strict=True)
         if not is_held_out(example)
     ]
-    fit(head, learnt, recipe, lambda seen, total: progress("training", seen, total))
+    fit(head, learnt, recipe, lambda more, total: progress("training", more, total))
     held_out = tuple(examples[row] for row in kept)
     found = logits_of(head, held_out, [readings[row] for row in kept])
     return Trained(head, calibrate(held_out, found), held_out, found)

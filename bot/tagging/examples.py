@@ -31,7 +31,7 @@ class Example:
         sentiment: `negative`, `neutral` or `positive`.
         evidence: For a tag, stretches of the text (start, end) that carry it; without, the whole text does.
         group: Examples of one group are rewordings; cross-validation keeps them together.
-        known: Tags for which presence or absence is known; all, but for corrections.
+        known: What is known to be there or not: tags, `urgent`, `sentiment`. Everything, but for corrections.
     """
 
     text: str
@@ -41,7 +41,7 @@ class Example:
     sentiment: str = "neutral"
     evidence: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     group: str = ""
-    known: frozenset[str] = frozenset(TAGS)
+    known: frozenset[str] = frozenset({*TAGS, "urgent", "sentiment"})
 
 
 def load_examples(folder: Path) -> list[Example]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,23 @@ from bot.tagging.tags import SENTIMENTS, SIGNALS, TAGS, TOPICS, Sentiment, Tag, 
 
 GRAPH = "head.onnx"
 _URGENT = len(TAGS)
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """What the head makes of a message.
+
+    Attributes:
+        probabilities: Of each output, shape (outputs,).
+        carried: Which tags it carries and whether it is urgent, shape (TAGS and urgent,).
+        places: Of its tokens in the cleaned text, shape (tokens, 2).
+        weights: How much each token counts for each output, shape (tokens, outputs).
+    """
+
+    probabilities: NDArray[np.float64]
+    carried: NDArray[np.bool_]
+    places: NDArray[np.int64]
+    weights: NDArray[np.float32]
 
 
 class Tagger:
@@ -59,16 +77,15 @@ class Tagger:
             EncoderError: It cannot be encoded.
         """
         read = clean(text)
-        logits, places, weights = self._look(read, language)
-        probabilities = self._calibration.probabilities(logits)
-        carried = self._calibration.carried(probabilities)
+        weighed = self.weigh(read, language)
+        probabilities, carried = weighed.probabilities, weighed.carried
         spans = candidates(read, language) if carried[: len(TAGS)].any() else []
         tags = []
         for names in (TOPICS, SIGNALS):
             found = sorted((TAGS.index(name) for name in names), key=lambda column: -probabilities[column])
             for column in found:
                 if carried[column]:
-                    span = _in_original(choose(spans, places, weights[:, column]), text, read)
+                    span = _in_original(choose(spans, weighed.places, weighed.weights[:, column]), text, read)
                     quote = text[span.start : span.end]
                     tags.append(Tag(TAGS[column], float(probabilities[column]), span.start, span.end, quote))
         negative, positive = map(float, probabilities[_URGENT + 1 :])
@@ -81,20 +98,21 @@ class Tagger:
             self.version,
         )
 
-    def logits(self, text: str, language: str) -> NDArray[np.float32]:
-        """Of a message as a whole and sentence by sentence, shape (outputs,)."""
-        return self._look(clean(text), language)[0]
-
-    def _look(self, text: str, language: str) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
-        """Logits; of all tokens, places and weights."""
-        windows = self._encoder.read(text)
-        parts = sentence_readings(windows, sentences(text, language))
+    def weigh(self, text: str, language: str) -> Weighed:
+        """What the head makes of a message, as a whole and sentence by sentence; arguments as in `tag`."""
+        read = clean(text)
+        windows = self._encoder.read(read)
+        parts = sentence_readings(windows, sentences(read, language))
         logits, weights = self._run([*windows, *parts])
-        places = np.concatenate([window.places for window in windows])
-        counts = [len(window.places) for window in windows]
+        probabilities = self._calibration.probabilities(combine(logits[: len(windows)], logits[len(windows) :]))
         # A window's weights count as much as its logits say.
-        joined = np.concatenate([weights[row, :count] * _sigmoid(logits[row]) for row, count in enumerate(counts)])
-        return combine(logits[: len(windows)], logits[len(windows) :]), places, joined
+        joined = [weights[row, : len(window.places)] * _sigmoid(logits[row]) for row, window in enumerate(windows)]
+        return Weighed(
+            probabilities,
+            self._calibration.carried(probabilities),
+            np.concatenate([window.places for window in windows]),
+            np.concatenate(joined),
+        )
 
     def _run(self, readings: Sequence[Reading]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         width = max(len(reading.states) for reading in readings)

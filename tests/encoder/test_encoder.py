@@ -215,9 +215,9 @@ def test_an_encoder_of_another_name_is_not_used(copied: Settings, change: dict[s
 @pytest.mark.parametrize(
     ("manifest", "built"),
     [
-        ('{"format": 1, "model": ""}', True),
-        ('{"format": 2, "model": ""}', False),
-        ('{"format": 1, "model": "other"}', False),
+        ('{"format": 2, "model": ""}', True),
+        ('{"format": 3, "model": ""}', False),
+        ('{"format": 2, "model": "other"}', False),
         ("[]", False),
         ("", False),
     ],
@@ -245,3 +245,8 @@ def test_batches_encoded_at_once_give_the_same_in_the_same_order(threads: int) -
 def test_threads_must_be_positive(model: CountingModel) -> None:
     with pytest.raises(ValueError, match=r"threads must be at least 1\. Currently, it is 0\."):
         Encoder(cast("SentenceTransformer", model), "test", threads=0)
+
+
+def test_only_a_model_with_states_is_read(model: CountingModel) -> None:
+    with pytest.raises(EncoderError, match=r"gives no states of tokens\. Load it from a materialised folder\."):
+        made(model).read("milk")

@@ -62,3 +62,56 @@ def test_threads_must_be_positive(settings: Settings) -> None:
 def test_it_is_not_saved(transformer: OnnxTransformer, tmp_path: object) -> None:
     with pytest.raises(EncoderError, match="is not saved"):
         transformer.save(str(tmp_path))
+
+
+def test_places_are_those_of_the_words_in_the_text(transformer: OnnxTransformer) -> None:
+    text = "No milk, çünkü ไม่มีนม 没有牛奶"
+    given = transformer.preprocess([text, "milk"], prompt="query: ")
+    places = given["places"][0].tolist()
+    assert places[0] == places[-1] == [0, 0]
+    named = [text[start:end] for start, end in places if end > start]
+    assert any("milk" in part for part in named)
+    assert "".join(named).replace(" ", "") == text.replace(" ", "")
+    padded = given["attention_mask"][1] == 0
+    assert given["places"][1][padded].sum() == 0
+
+
+def test_states_on_the_way_belong_to_the_same_reading(encoder: Encoder) -> None:
+    text = "The printer of our second café is dead."
+    alone = encoder.read(text)
+    together = encoder.read_all(["milk", text, "a longer text about cups and saucers " * 3])[1]
+    assert len(alone) == len(together) == 1
+    assert alone[0].states.shape == (len(alone[0].places), encoder.dimensions)
+    assert alone[0].places.tolist() == together[0].places.tolist()
+    assert abs(alone[0].states - together[0].states).max() < 1e-3
+
+
+def test_a_message_that_was_encoded_is_not_encoded_again_to_be_read(
+    encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transformer = encoder._model[0]
+    assert isinstance(transformer, OnnxTransformer)
+    spied = spy_on(monkeypatch, transformer)
+    encoder.encode(["nobody wrote this sentence before today"], "query")
+    encoder.read("nobody wrote this sentence before today")
+    assert spied == [1]
+
+
+def spy_on(monkeypatch: pytest.MonkeyPatch, transformer: OnnxTransformer) -> list[int]:
+    """How many texts each call of the model had."""
+    calls: list[int] = []
+    forward = transformer.forward
+
+    def counted(features: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        calls.append(len(features["input_ids"]))
+        return forward(features)
+
+    monkeypatch.setattr(transformer, "forward", counted)
+    return calls
+
+
+def test_a_very_long_message_is_read_in_windows(encoder: Encoder) -> None:
+    text = "coffee " * 1200
+    windows = encoder.read(text)
+    assert len(windows) == 3
+    assert windows[-1].places.max() >= len(text.rstrip())

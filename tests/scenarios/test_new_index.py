@@ -14,6 +14,7 @@ import pytest
 
 from bot.encoder.encoder import Encoder
 from bot.settings import Settings, load_settings
+from bot.tagging.tagger import Tagger
 from tests.conftest import Product, start_product
 from tests.scenarios.conftest import Visit
 from tests.scenarios.visitor import texts
@@ -44,13 +45,13 @@ def root(settings: Settings, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def product(root: Path, encoder: Encoder) -> Iterator[Product]:
+def product(root: Path, encoder: Encoder, tagger: Tagger) -> Iterator[Product]:
     """The product on that project."""
     from bot.knowledge import build
 
     settings = load_settings(root, environ={})
     answerer = build.answerer(settings, build.ensure_index(settings, encoder).index, encoder)
-    yield from start_product(settings, encoder, answerer, root / "refill.db")
+    yield from start_product(settings, encoder, answerer, tagger, root / "refill.db")
 
 
 def test_an_edited_article_is_answered_with_after_refill_index(root: Path, product: Product, visit: Visit) -> None:

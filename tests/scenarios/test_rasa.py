@@ -42,8 +42,8 @@ def test_stories_are_taken_as_written(settings: Settings, encoder_url: str, tmp_
         *("--e2e", "--endpoints", "endpoints.yml", "--out", str(tmp_path), "--fail-on-prediction-errors"),
     )
     report = json.loads((tmp_path / "story_report.json").read_text("utf-8"))
-    assert report["conversation_accuracy"]["total"] == 6
-    assert report["conversation_accuracy"]["correct"] == 6
+    assert report["conversation_accuracy"]["total"] == 9
+    assert report["conversation_accuracy"]["correct"] == 9
 
 
 @pytest.fixture(scope="module")

@@ -33,6 +33,13 @@ def test_ask_choose_and_reach_a_person(product: Product) -> None:
     assert asked < answered < done.stdout.index("Your case number is")
 
 
+def test_the_second_question_is_shown_before_the_next_input(product: Product) -> None:
+    done = _chat(product.url, "how do I reset my back office password", "that helped", "1", "/quit")
+    assert done.returncode == 0, done.stderr
+    glad, asked = done.stdout.index("I am glad that helped!"), done.stdout.index("which result would you most like")
+    assert glad < asked < done.stdout.index("Of course, another time.")
+
+
 def test_the_end_of_the_input_ends_the_chat(product: Product) -> None:
     done = _chat(product.url, "hello")
     assert done.returncode == 0

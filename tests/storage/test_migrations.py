@@ -15,15 +15,36 @@ from sqlalchemy.orm import Session
 
 import bot.conversation.models
 import bot.handoff.models
+import bot.success.models
 from bot.conversation import learning
 from bot.conversation.models import Decided
 from bot.errors import StorageError
+from bot.handoff import escalation
 from bot.settings import Settings
 from bot.storage.engine import Base, _alembic, is_current, migrate
 
 assert bot.conversation.models
 assert bot.handoff.models
-PROJECT_TABLES = {"conversations", "messages", "escalations", "decisions", "reactions", "alembic_version"}
+assert bot.success.models
+PROJECT_TABLES = {
+    "account_signals",
+    "accounts",
+    "alembic_version",
+    "conversations",
+    "corrections",
+    "decisions",
+    "escalations",
+    "message_tags",
+    "messages",
+    "reactions",
+    "second_questions",
+    "taggings",
+}
+_CONVERSATION = (
+    "INSERT INTO conversations (id, channel, audience, language, token_hash, owner, owner_version, last_number, "
+    "segment, segment_turns, misses, created_at, updated_at) "
+    "VALUES ('a', 'webchat', 'public', 'tr', '', 'bot', 0, 9, 0, 0, 0, '2026-01-01', '2026-01-01')"
+)
 
 
 def revisions(engine: Engine) -> list[str]:
@@ -49,12 +70,7 @@ def test_empty_database(engine: Engine) -> None:
 def test_twice(engine: Engine) -> None:
     migrate(engine)
     with engine.begin() as connection:
-        connection.execute(
-            text(
-                "INSERT INTO conversations VALUES ('a', 'webchat', 'public', 'en', '', 'bot', 0, 0, 0, 0, 0, NULL, "
-                "'2026-01-01', '2026-01-01')"
-            )
-        )
+        connection.execute(text(_CONVERSATION))
     migrate(engine)
     assert is_current(engine)
     with engine.connect() as connection:
@@ -88,12 +104,7 @@ def test_decisions_of_the_first_version_are_taken_over(engine: Engine) -> None:
         (9, "bot", {"decision": "hand_off", "confidence": 0.0, "article_id": None}),
     ]
     with engine.begin() as connection:
-        connection.execute(
-            text(
-                "INSERT INTO conversations VALUES ('a', 'webchat', 'public', 'tr', '', 'bot', 0, 9, 0, 0, 0, NULL, "
-                "'2026-01-01', '2026-01-01')"
-            )
-        )
+        connection.execute(text(_CONVERSATION))
         for number, author, content in rows:
             connection.execute(
                 text(
@@ -124,6 +135,27 @@ def test_decisions_of_the_first_version_are_taken_over(engine: Engine) -> None:
     command.downgrade(_alembic(engine), "0001")
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM messages")) == 9
+
+
+def test_cases_of_an_earlier_version_keep_all_they_have(engine: Engine) -> None:
+    command.upgrade(_alembic(engine), "0002")
+    with engine.begin() as connection:
+        connection.execute(text(_CONVERSATION))
+        connection.execute(
+            text(
+                "INSERT INTO escalations (conversation_id, queue, reason, status, language, opened_at_number, "
+                "created_at) VALUES ('a', 'support', 'asked_for', 'open', 'tr', 3, '2026-01-01 10:00:00.000000')"
+            )
+        )
+    migrate(engine)
+    with Session(engine) as session:
+        case = escalation.read_case(session, 1)
+        assert (case.queue, case.reason, case.status, case.signals) == ("support", "asked_for", "open", ())
+        assert case.tags.kind == "neither"
+        assert escalation.close(session, 1).turn_number is None
+    command.downgrade(_alembic(engine), "0002")
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT queue, opened_at_number FROM escalations")).all() == [("support", 3)]
 
 
 def test_models_and_migrations_agree(engine: Engine) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from bot.conversation import models as conversation_models  # noqa: F401  (registers its tables)
 from bot.handoff import models as handoff_models  # noqa: F401
 from bot.storage.engine import Base
+from bot.success import models as success_models  # noqa: F401
 
 engine: Engine = context.config.attributes["engine"]
 with engine.connect() as connection:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -13,9 +14,11 @@ from fastapi import FastAPI
 
 from bot.app import create_app
 from bot.channels.webchat.state import WebchatState
+from bot.desk.state import TeamState
 from bot.knowledge.answer import Answerer
 from bot.serve import _serving, listen
 from tests.conversation.fakes import Bench, new_database
+from tests.tagging.fakes import word_tagger
 
 API = "/api/v1/conversations"
 
@@ -86,9 +89,10 @@ async def make_chat(tmp_path: Path) -> AsyncIterator[Callable[..., Chat]]:
     engine = new_database(tmp_path)
     made: list[Chat] = []
 
-    def make(**options: int) -> Chat:
+    def make(**options: Any) -> Chat:
         bench = Bench(engine, **options)
-        app = create_app(WebchatState(bench.service, bench.store, bench.delivery, _no_answerer), lambda: True)
+        webchat = WebchatState(bench.service, bench.store, bench.delivery, _no_answerer)
+        app = create_app(webchat, TeamState(engine, word_tagger({}), key=""), lambda: True)
         http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
         made.append(Chat(bench, http, app))
         return made[-1]

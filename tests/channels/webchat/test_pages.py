@@ -50,7 +50,7 @@ class Tags(HTMLParser):
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     answerer = Answerer(index_of(*ARTICLES), WordEncoder())
     state = WebchatState(cast(Any, None), cast(Any, None), cast(Any, None), lambda: answerer)
-    transport = httpx.ASGITransport(create_app(state, lambda: True))
+    transport = httpx.ASGITransport(create_app(state, cast(Any, None), lambda: True))
     async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=BROWSER) as client:
         yield client
 

@@ -1,0 +1,1 @@
+"""What the team works with: tags and their corrections, accounts and their signals."""

@@ -1,0 +1,93 @@
+"""What tags make of a conversation: work on signals, and the customer's case in the queue that is called for.
+
+Everything here runs within a transaction of the caller's that holds the write lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy.orm import Session
+
+from bot.conversation.models import Conversation, is_person, now
+from bot.conversation.records import StoredMessage
+from bot.conversation.tags import conversation_tags, time_weight
+from bot.handoff.escalation import SIGNAL, latest, open_case, open_work, take_over_work
+from bot.handoff.models import Escalation
+from bot.handoff.routing import Routing, called, queue_for
+from bot.tagging.tags import Tagged
+
+
+def place_case(session: Session, conversation: Conversation, number: int, routing: Routing) -> None:
+    """Move the customer's case from `support` to the queue that the conversation's tags call for.
+
+    Only a case that nobody took yet, and only for what was said before or in the turn that opened it.
+
+    Args:
+        session: Of the transaction.
+        conversation: The customer's.
+        number: Of the message that was tagged, or was a choice.
+        routing: What counts how much.
+    """
+    case = latest(session, conversation.id)
+    if case is None or case.status != "open" or case.queue != "support" or is_person(conversation.owner):
+        return
+    if case.turn_number is None or number > case.turn_number:
+        return
+    tags = conversation_tags(session, conversation.id, routing.half_life_days)
+    queue = queue_for(tags.probabilities, routing.work_probability)
+    if queue == "support" or open_case(session, conversation.id, queue):
+        return
+    case.queue = queue
+    take_over_work(session, case)
+    if conversation.owner == "queue:support":
+        # The version stays: the bot goes on in either queue, and a reply that is under way must not be dropped.
+        conversation.owner = f"queue:{queue}"
+
+
+def act_on_tags(
+    session: Session, conversation: Conversation, message: StoredMessage, tagged: Tagged, routing: Routing
+) -> list[Escalation]:
+    """Open the work that a message's signals call for; what was said long ago, and is tagged only now, weighs less."""
+    weight = time_weight(now() - message.created_at, routing.half_life_days)
+    signals = {tag.name: weight * tag.probability for tag in tagged.signals}
+    return open_signal_work(session, conversation, message.number, signals, routing)
+
+
+def open_signal_work(
+    session: Session, conversation: Conversation, number: int, signals: Mapping[str, float], routing: Routing
+) -> list[Escalation]:
+    """The work that signals call for, one for each queue: the open one, to which they are added, or a new one.
+
+    A queue that has the customer's own case open gets none beside it.
+
+    Args:
+        session: Of the transaction.
+        conversation: The customer's; its owner stays.
+        number: Of the message that carries the signals.
+        signals: Probability of each by its name.
+        routing: What counts how much.
+    """
+    found = []
+    for queue, names in called(signals, routing.work_probability).items():
+        if open_case(session, conversation.id, queue):
+            continue
+        work = open_work(session, conversation.id, queue)
+        if work:
+            work.signals = list(dict.fromkeys([*(work.signals or ()), *names]))
+        else:
+            work = Escalation(
+                conversation_id=conversation.id,
+                queue=queue,
+                reason=SIGNAL,
+                language=conversation.language,
+                opened_at_number=conversation.last_number,
+                contact=conversation.contact,
+                turn_number=number,
+                signals=list(names),
+                created_at=now(),
+            )
+            session.add(work)
+            session.flush()
+        found.append(work)
+    return found

@@ -1,0 +1,79 @@
+"""Tables of accounts, signals that came from elsewhere, and second questions asked."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from bot.storage.engine import Base, UtcDateTime
+
+
+class Account(Base):
+    """A customer company.
+
+    Attributes:
+        id: As the company's other systems know it.
+        stage: Where it stands in its life: `onboarding`, `adoption`, `retention`, `expansion`; None if nobody said.
+    """
+
+    __tablename__ = "accounts"
+
+    id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    name: Mapped[str | None] = mapped_column(String(200), default=None)
+    stage: Mapped[str | None] = mapped_column(String(20), default=None)
+    created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+
+
+class AccountSignal(Base):
+    """A signal on an account that was not heard in a conversation: told by an employee, or sent by another system.
+
+    Attributes:
+        external_id: The sender's own id; the same again from the same source is the same signal.
+        name: One of SIGNALS; `none` for a report in which nothing was heard, kept to be known again.
+        text: What was said or measured, whole.
+        quote: The words of it that carry the signal.
+        probability: 1 where the sender named the signal; the model's where it was heard in the text.
+        model: Version of the tagger that heard it; None where it was named.
+        by: Who reported it.
+    """
+
+    __tablename__ = "account_signals"
+    __table_args__ = (
+        UniqueConstraint("source", "external_id", "name", name="uq_account_signals_external"),
+        Index("ix_account_signals_account", "account_id", "occurred_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
+    external_id: Mapped[str] = mapped_column(String(100))
+    name: Mapped[str] = mapped_column(String(30))
+    source: Mapped[str] = mapped_column(String(20))
+    text: Mapped[str] = mapped_column(Text, default="")
+    quote: Mapped[str] = mapped_column(Text, default="")
+    probability: Mapped[float]
+    model: Mapped[str | None] = mapped_column(String(16), default=None)
+    by: Mapped[str | None] = mapped_column(String(50), default=None)
+    occurred_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+
+
+class SecondQuestion(Base):
+    """That a customer was asked one.
+
+    Attributes:
+        number: Of the bot's message.
+        stage: The stage it fits.
+    """
+
+    __tablename__ = "second_questions"
+    __table_args__ = (Index("ix_second_questions_account", "account_id", "created_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"), index=True)
+    account_id: Mapped[str | None] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), default=None)
+    number: Mapped[int]
+    stage: Mapped[str] = mapped_column(String(20))
+    created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
