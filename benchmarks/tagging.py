@@ -11,14 +11,12 @@ import json
 import os
 import platform
 import random
-import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,10 +33,10 @@ from bot.settings import Settings, load_settings
 from bot.tagging.build import Trained, examples_folder, logits_of, train_on
 from bot.tagging.evaluate import read_labelled
 from bot.tagging.examples import load_examples
-from bot.tagging.head import export
+from bot.tagging.graph import Graph
 from bot.tagging.metrics import TagScores, score
 from bot.tagging.recipe import Recipe
-from bot.tagging.tagger import GRAPH, Tagger
+from bot.tagging.tagger import Reader, Tagger
 from bot.tagging.tags import TAGS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -106,13 +104,9 @@ class _Readings:
         return self._found[clean(text)]
 
 
-@contextmanager
-def as_tagger(trained: Trained, encoder: Encoder) -> Iterator[Tagger]:
+def as_tagger(trained: Trained, encoder: Reader) -> Tagger:
     """A head as the product runs it."""
-    with tempfile.TemporaryDirectory() as folder:
-        graph = Path(folder) / GRAPH
-        export(trained.head, graph)
-        yield Tagger(encoder, graph, trained.calibration, "benchmark")
+    return Tagger(encoder, Graph(trained.graph), trained.calibration, "benchmark")
 
 
 def ask(trained: Trained, logits: NDArray[np.float32]) -> Verdicts:
@@ -168,11 +162,10 @@ def run_cv(bench: Bench) -> None:
         say(f"  fold {number + 1} of {bench.folds}")
         train, test = corpus.part(learnt.tolist()), corpus.part(asked.tolist())
         trained = bench.train(train)
-        found = logits_of(trained.head, test.examples, test.readings)
+        found = logits_of(Graph(trained.graph), test.examples, test.readings)
         verdicts[REFILL].append(ask(trained, found))
         scores.append(scored(verdicts[REFILL][-1], test))
-        with as_tagger(trained, cast(Encoder, _Readings(test))) as tagger:
-            shown += tag_evidence.compare(tagger, test.examples)
+        shown += tag_evidence.compare(as_tagger(trained, _Readings(test)), test.examples)
         for method, tell in METHODS.items():
             verdicts[method].append(tell(train, test))
         rows.append(asked)
@@ -213,7 +206,7 @@ def run_held_out(bench: Bench) -> None:
     """The test set, by methods that learnt from all of data/tags."""
     test = bench.held_out
     trained = bench.trained_on_all()
-    found = {REFILL: ask(trained, logits_of(trained.head, test.examples, test.readings))}
+    found = {REFILL: ask(trained, logits_of(Graph(trained.graph), test.examples, test.readings))}
     found |= {method: tell(bench.corpus, test) for method, tell in METHODS.items()}
     bench.results["held_out"] = {
         "messages": len(test.examples),
@@ -237,7 +230,7 @@ def run_curves(bench: Bench) -> None:
         count = examples_per_tag(part.examples)
         say(f"  {len(part.examples):,} examples, {count:.0f} per tag")
         trained = bench.train(part)
-        found = {REFILL: ask(trained, logits_of(trained.head, test.examples, test.readings))}
+        found = {REFILL: ask(trained, logits_of(Graph(trained.graph), test.examples, test.readings))}
         found |= {method: tell(part, test) for method, tell in METHODS.items() if method != "keyword rules"}
         for method, verdicts in found.items():
             scores = scored(verdicts, test)
@@ -260,8 +253,7 @@ def run_latency(bench: Bench) -> None:
     """Time by length, on messages of both sets, mixed."""
     examples = [*bench.held_out.examples, *bench.corpus.examples]
     random.Random(0).shuffle(examples)
-    with as_tagger(bench.trained_on_all(), bench.encoder) as tagger:
-        found = latency(bench.encoder, tagger, examples)
+    found = latency(bench.encoder, as_tagger(bench.trained_on_all(), bench.encoder), examples)
     bench.results["latency"] = {"lengths": [asdict(one) for one in found]}
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from bot.serve import Running
     from bot.tagging.tagger import Tagger
 
+TEAM_KEY = "key-of-the-team-in-tests"
+
 
 @pytest.fixture(scope="session")
 def settings() -> Settings:
@@ -96,7 +98,11 @@ def start_product(
     from bot.serve import running
 
     own = settings.replace(
-        server__port=0, server__internal_port=0, dialogue__rasa_port=0, storage__url=f"sqlite:///{database}"
+        server__port=0,
+        server__internal_port=0,
+        server__api_key=TEAM_KEY,
+        dialogue__rasa_port=0,
+        storage__url=f"sqlite:///{database}",
     )
     started: Future[Product] = Future()
     finish: Future[asyncio.Event] = Future()

@@ -14,19 +14,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from filelock import FileLock, Timeout
-from numpy.typing import NDArray
 
-from bot.encoder.encoder import Encoder, Reading, encoder_folder
+from bot.encoder.encoder import Encoder, Reading, clean, encoder_folder
 from bot.errors import TaggingError
 from bot.tagging.calibration import Calibration
 from bot.tagging.examples import Example, load_examples
+from bot.tagging.graph import Floats, Graph
 from bot.tagging.recipe import Recipe
-from bot.tagging.tagger import GRAPH, Tagger, combine, sentence_readings
+from bot.tagging.sentences import sentences
+from bot.tagging.tagger import Tagger
 
 if TYPE_CHECKING:
     from bot.settings import Settings
-    from bot.tagging.head import Head, Material
+    from bot.tagging.head import Material
 
+GRAPH = "head.onnx"
 MANIFEST = "tagger.json"
 FORMAT = 1
 # One in so many groups of examples is kept from the head, to calibrate on.
@@ -84,7 +86,8 @@ def load_tagger(settings: Settings, encoder: Encoder) -> Tagger:
     if record.get("encoder") != encoder.fingerprint:
         raise TaggingError("The tagger was trained on another encoder.", "Run `refill train`.")
     calibration = Calibration.from_json(record["calibration"])
-    return Tagger(encoder, tagger_folder(settings) / GRAPH, calibration, record["version"])
+    graph = Graph((tagger_folder(settings) / GRAPH).read_bytes())
+    return Tagger(encoder, graph, calibration, record["version"])
 
 
 def verify(settings: Settings) -> dict[str, Any]:
@@ -147,13 +150,11 @@ def _build(settings: Settings, encoder: Encoder, corrections: Sequence[Example],
     inputs = _fingerprint(settings, encoder.fingerprint)
     examples = [*load_examples(examples_folder(settings)), *corrections]
     trained = train(examples, encoder_folder(settings), encoder, progress)
-    from bot.tagging.head import export
-
     folder = tagger_folder(settings)
     with tempfile.TemporaryDirectory(dir=settings.models, prefix=".tagger-") as scratch:
         staged = Path(scratch) / "tagger"
         staged.mkdir()
-        export(trained.head, staged / GRAPH)
+        (staged / GRAPH).write_bytes(trained.graph)
         record = {
             "format": FORMAT,
             "encoder": encoder.fingerprint,
@@ -171,20 +172,12 @@ def _build(settings: Settings, encoder: Encoder, corrections: Sequence[Example],
 
 @dataclass(frozen=True)
 class Trained:
-    """A head, its calibration, and what the head says of the examples it was not trained on."""
+    """A head as an ONNX graph, its calibration, and what it says of the examples it was not trained on."""
 
-    head: Head
+    graph: bytes
     calibration: Calibration
     held_out: tuple[Example, ...]
-    logits: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class _Read:
-    """Examples with what the encoder read."""
-
-    examples: Sequence[Example]
-    readings: Sequence[tuple[Reading, ...]]
+    logits: Floats
 
 
 def train(
@@ -219,7 +212,7 @@ def train_on(
         readings: Of each example.
         recipe: How.
     """
-    from bot.tagging.head import fit, material, new_head
+    from bot.tagging.head import export, fit, material, new_head
 
     head = new_head(folder, recipe.dropout)
     kept = [row for row, example in enumerate(examples) if is_held_out(example)]
@@ -230,11 +223,12 @@ def train_on(
     ]
     fit(head, learnt, recipe, lambda more, total: progress("training", more, total))
     held_out = tuple(examples[row] for row in kept)
-    found = logits_of(head, held_out, [readings[row] for row in kept])
-    return Trained(head, calibrate(held_out, found), held_out, found)
+    graph = export(head)
+    found = logits_of(Graph(graph), held_out, [readings[row] for row in kept])
+    return Trained(graph, calibrate(held_out, found), held_out, found)
 
 
-def calibrate(examples: Sequence[Example], logits: NDArray[np.float32]) -> Calibration:
+def calibrate(examples: Sequence[Example], logits: Floats) -> Calibration:
     """Fit on examples a head has not seen, and the logits it gives them."""
     from bot.tagging.calibration import fit as fit_calibration
     from bot.tagging.head import targets_of
@@ -243,21 +237,11 @@ def calibrate(examples: Sequence[Example], logits: NDArray[np.float32]) -> Calib
     return fit_calibration(logits, np.stack([t for t, _ in pairs]), np.stack([k for _, k in pairs]))
 
 
-def logits_of(head: Head, examples: Sequence[Example], readings: Sequence[tuple[Reading, ...]]) -> NDArray[np.float32]:
+def logits_of(graph: Graph, examples: Sequence[Example], readings: Sequence[tuple[Reading, ...]]) -> Floats:
     """What a head gives messages, whole and sentence by sentence, shape (examples, outputs)."""
-    from bot.tagging.head import predict
-    from bot.tagging.sentences import sentences
-
-    parts = [
-        sentence_readings(windows, sentences(example.text, example.language))
-        for example, windows in zip(examples, readings, strict=True)
-    ]
-    flat = [reading.states for windows, part in zip(readings, parts, strict=True) for reading in [*windows, *part]]
-    found = predict(head, flat)
-    rows = iter(found)
-    result = []
-    for windows, part in zip(readings, parts, strict=True):
-        whole = np.stack([next(rows) for _ in windows])
-        rest = np.stack([next(rows) for _ in part]) if part else np.zeros((0, found.shape[1]), dtype=np.float32)
-        result.append(combine(whole, rest))
-    return np.stack(result)
+    return np.stack(
+        [
+            graph.read(windows, sentences(clean(example.text), example.language))[0]
+            for example, windows in zip(examples, readings, strict=True)
+        ]
+    )

@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import math
 import random
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -108,7 +109,6 @@ class Material:
     targets: NDArray[np.float32]
     known: NDArray[np.float32]
     evidence: NDArray[np.bool_]
-    language: str
 
 
 def targets_of(example: Example) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -132,7 +132,6 @@ def material(example: Example, reading: Reading) -> Material:
         targets,
         known,
         evidence,
-        example.language,
     )
 
 
@@ -180,16 +179,11 @@ def fit(
         pct_start=0.1,
         anneal_strategy="linear",
     )
-    partners: dict[str, list[Material]] = {}
-    for example in examples:
-        if len(example.states) <= _SHORT:
-            partners.setdefault(example.language, []).append(example)
     head.train()
     half = _half_is_faster(head, examples[: recipe.batch], recipe)
     for _ in range(recipe.epochs):
-        chosen = [_lengthened(example, partners, recipe.join, rng) for example in examples]
-        for rows in _batches([len(example.states) for example in chosen], recipe.batch, rng):
-            loss = _loss(head, [chosen[row] for row in rows], recipe.evidence, half)
+        for rows in _batches([len(example.states) for example in examples], recipe.batch, rng):
+            loss = _loss(head, [examples[row] for row in rows], recipe.evidence, half)
             optimiser.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
@@ -197,30 +191,6 @@ def fit(
             schedule.step()
             progress(len(rows), recipe.epochs * len(examples))
     head.eval()
-
-
-# In tokens; longer examples are not lengthened.
-_SHORT = 70
-# Special tokens and prompt at a text's beginning: `<s> query : ` and the space before the first word.
-_PROMPT = 4
-
-
-def _lengthened(example: Material, partners: dict[str, list[Material]], share: float, rng: random.Random) -> Material:
-    if len(example.states) > _SHORT or rng.random() >= share:
-        return example
-    other = rng.choice(partners[example.language])
-    carried = np.maximum(example.targets, other.targets)
-    known = np.where(carried > 0, 1, np.minimum(example.known, other.known)).astype(np.float32)
-    # The feeling of two messages is not that of either.
-    known[OUTPUTS.index("negative") :] = 0
-    return Material(
-        np.concatenate([example.states[:-1], other.states[_PROMPT:]]),
-        np.concatenate([example.places[:-1], other.places[_PROMPT:]]),
-        carried,
-        known,
-        np.concatenate([example.evidence[:-1], other.evidence[_PROMPT:]]),
-        example.language,
-    )
 
 
 def _batches(lengths: Sequence[int], size: int, rng: random.Random) -> list[list[int]]:
@@ -267,31 +237,27 @@ def _loss(head: Head, chosen: Sequence[Material], weight: float, half: bool) -> 
     return total
 
 
-def predict(head: Head, items: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
-    """Logits of messages, shape (messages, outputs), from their states."""
-    found = np.zeros((len(items), len(OUTPUTS)), dtype=np.float32)
-    order = sorted(range(len(items)), key=lambda row: len(items[row]))
-    head.eval()
-    with torch.inference_mode():
-        for start in range(0, len(order), 64):
-            rows = order[start : start + 64]
-            found[rows] = head(*stack([items[row] for row in rows]))[0].numpy()
-    return found
+def export(head: Head) -> bytes:
+    """The head as an ONNX graph: states, mask → logits, weights; shapes as in `Head.forward`.
 
+    Its weights are rounded to 8 bits: three times as fast, and as good on examples left out.
+    """
+    from onnxruntime.quantization import QuantType, quantize_dynamic
 
-def export(head: Head, file: Path) -> None:
-    """Write the head as an ONNX graph: states, mask → logits, weights; shapes as in `Head.forward`."""
     head.eval()
     example = torch.zeros(2, 5, head.query.in_features), torch.ones(2, 5)
     axes = {0: "messages", 1: "tokens"}
-    with quiet_libraries(), torch.inference_mode():
+    with tempfile.TemporaryDirectory() as scratch, quiet_libraries(), torch.inference_mode():
+        whole, rounded = Path(scratch) / "head.onnx", Path(scratch) / "rounded.onnx"
         torch.onnx.export(
             head,
             example,
-            str(file),
+            str(whole),
             input_names=["states", "mask"],
             output_names=["logits", "weights"],
             dynamic_axes={"states": axes, "mask": axes, "logits": {0: "messages"}, "weights": axes},
             opset_version=17,
             dynamo=False,
         )
+        quantize_dynamic(whole, rounded, weight_type=QuantType.QInt8)
+        return rounded.read_bytes()

@@ -14,17 +14,15 @@ class Recipe:
         rate: Greatest learning rate of the copied layers.
         head_rate: The same of what is new above them.
         evidence: Weight of the evidence's part of the loss.
-        join: Share of short examples that are lengthened by another of their language in each pass: the tags of both.
         batch: Examples a step.
         dropout: Share of a token vector's numbers left out in training.
         decay: Of weights.
     """
 
-    epochs: int = 5
-    rate: float = 3e-4
+    epochs: int = 6
+    rate: float = 5e-4
     head_rate: float = 3e-3
     evidence: float = 0.3
-    join: float = 0.0
     batch: int = 32
     dropout: float = 0.1
     decay: float = 0.01

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.encoder.encoder import Encoder, Reading, clean
-from bot.errors import TaggingError
+from bot.encoder.encoder import Reading, clean
 from bot.tagging.calibration import Calibration
 from bot.tagging.evidence import candidates, choose
+from bot.tagging.graph import Graph
 from bot.tagging.sentences import Span, sentences
 from bot.tagging.tags import SENTIMENTS, SIGNALS, TAGS, TOPICS, Sentiment, Tag, Tagged
 
-GRAPH = "head.onnx"
 _URGENT = len(TAGS)
 
 
@@ -39,30 +36,26 @@ class Weighed:
     weights: NDArray[np.float32]
 
 
+class Reader(Protocol):
+    """What the tagger needs of the encoder."""
+
+    def read(self, text: str) -> tuple[Reading, ...]:
+        """See `bot.encoder.encoder.Encoder.read`."""
+
+
 class Tagger:
     """Reads messages with the shared encoder and its own head. Threads may share it.
 
     Args:
         encoder: That its head was trained on.
-        graph: The head's ONNX file.
+        graph: The head.
         calibration: From logits to tags.
         version: Names the model; stored with every tag.
-
-    Raises:
-        TaggingError: The graph cannot be loaded.
     """
 
-    def __init__(self, encoder: Encoder, graph: Path, calibration: Calibration, version: str) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            self._session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
-        except Exception as error:
-            raise TaggingError(f"The tagger's {graph.name} cannot be loaded: {error}", "Run `refill train`.") from error
+    def __init__(self, encoder: Reader, graph: Graph, calibration: Calibration, version: str) -> None:
         self._encoder = encoder
+        self._graph = graph
         self._calibration = calibration
         self.version = version
 
@@ -102,55 +95,14 @@ class Tagger:
         """What the head makes of a message, as a whole and sentence by sentence; arguments as in `tag`."""
         read = clean(text)
         windows = self._encoder.read(read)
-        parts = sentence_readings(windows, sentences(read, language))
-        logits, weights = self._run([*windows, *parts])
-        probabilities = self._calibration.probabilities(combine(logits[: len(windows)], logits[len(windows) :]))
-        # A window's weights count as much as its logits say.
-        joined = [weights[row, : len(window.places)] * _sigmoid(logits[row]) for row, window in enumerate(windows)]
+        logits, weights = self._graph.read(windows, sentences(read, language))
+        probabilities = self._calibration.probabilities(logits)
         return Weighed(
             probabilities,
             self._calibration.carried(probabilities),
             np.concatenate([window.places for window in windows]),
-            np.concatenate(joined),
+            weights,
         )
-
-    def _run(self, readings: Sequence[Reading]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        width = max(len(reading.states) for reading in readings)
-        states = np.zeros((len(readings), width, readings[0].states.shape[1]), dtype=np.float32)
-        mask = np.zeros((len(readings), width), dtype=np.float32)
-        for row, reading in enumerate(readings):
-            states[row, : len(reading.states)] = reading.states
-            mask[row, : len(reading.states)] = 1
-        logits, weights = self._session.run(["logits", "weights"], {"states": states, "mask": mask})
-        return logits, weights
-
-
-def _sigmoid(values: NDArray[Any]) -> NDArray[Any]:
-    return np.asarray(1 / (1 + np.exp(-values)))
-
-
-def sentence_readings(windows: Sequence[Reading], spans: Sequence[Span]) -> list[Reading]:
-    """The tokens of each sentence, with the states they have in their window; none if there is only one sentence."""
-    if len(spans) < 2:
-        return []
-    found = []
-    for window in windows:
-        starts, ends = window.places.T
-        frame = starts == ends
-        for span in spans:
-            inside = ~frame & (starts >= span.start) & (starts < span.end)
-            if inside.any():
-                kept = inside | frame
-                found.append(Reading(window.states[kept], window.places[kept]))
-    return found
-
-
-def combine(windows: NDArray[Any], parts: NDArray[Any]) -> NDArray[Any]:
-    """Logits of a message, shape (outputs,), from those of its windows and of its sentences, each (n, outputs)."""
-    whole = windows.max(axis=0)
-    if not len(parts):
-        return np.asarray(whole)
-    return np.asarray(whole)
 
 
 def _sentiment(negative: float, positive: float) -> Sentiment:

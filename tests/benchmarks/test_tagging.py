@@ -20,7 +20,8 @@ from bot.encoder.encoder import Encoder, Reading
 from bot.settings import Settings
 from bot.tagging.build import Trained, calibrate, is_held_out, logits_of
 from bot.tagging.examples import Example
-from bot.tagging.head import OUTPUTS, Head, fit, material
+from bot.tagging.graph import Graph
+from bot.tagging.head import OUTPUTS, Head, export, fit, material
 from bot.tagging.metrics import score
 from bot.tagging.recipe import Recipe
 from bot.tagging.tags import TAGS
@@ -74,8 +75,9 @@ def train_at_once(
     kept = [(example, windows) for example, windows in both if is_held_out(example)]
     fit(head, learnt, recipe)
     held_out = tuple(example for example, _ in kept)
-    logits = logits_of(head, held_out, [windows for _, windows in kept])
-    return Trained(head, calibrate(held_out, logits), held_out, logits)
+    graph = export(head)
+    logits = logits_of(Graph(graph), held_out, [windows for _, windows in kept])
+    return Trained(graph, calibrate(held_out, logits), held_out, logits)
 
 
 @pytest.fixture

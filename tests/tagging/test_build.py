@@ -12,10 +12,9 @@ import pytest
 from bot.errors import TaggingError
 from bot.settings import Settings, load_settings
 from bot.tagging import build
-from bot.tagging.build import MANIFEST, ensure_tagger, is_current, load_tagger, tagger_folder, train
+from bot.tagging.build import GRAPH, MANIFEST, ensure_tagger, is_current, load_tagger, tagger_folder, train
 from bot.tagging.examples import load_examples
 from bot.tagging.recipe import Recipe
-from bot.tagging.tagger import GRAPH
 
 if TYPE_CHECKING:
     from bot.encoder.encoder import Encoder

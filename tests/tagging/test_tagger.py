@@ -5,15 +5,13 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 
-from bot.encoder.encoder import Reading
 from bot.tagging.sentences import Span
-from bot.tagging.tagger import Tagger, _in_original, combine, sentence_readings
+from bot.tagging.tagger import Tagger, _in_original
 
 if TYPE_CHECKING:
-    from bot.settings import Settings
+    from bot.encoder.encoder import Encoder
 
 COFFEE = {
     "en": (
@@ -109,8 +107,7 @@ def test_threads_get_what_one_gets(tagger: Tagger) -> None:
 
 
 @pytest.mark.encoder
-def test_tagging_does_not_encode_again(tagger: Tagger, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    encoder = tagger._encoder
+def test_tagging_does_not_encode_again(tagger: Tagger, encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder.encode(["Our third shop opens tomorrow and nothing works"], "query")
 
     def fail(*arguments: object) -> None:
@@ -118,26 +115,6 @@ def test_tagging_does_not_encode_again(tagger: Tagger, settings: Settings, monke
 
     monkeypatch.setattr(encoder, "_read", fail)
     tagger.tag("Our third shop opens tomorrow and nothing works", "en")
-
-
-def window(*places: tuple[int, int]) -> Reading:
-    return Reading(np.arange(len(places) * 2, dtype=np.float32).reshape(-1, 2), np.array(places))
-
-
-def test_sentences_keep_the_frame_of_their_window() -> None:
-    given = window((0, 0), (0, 4), (5, 9), (10, 14), (0, 0))
-    first, second = sentence_readings([given], [Span(0, 9), Span(10, 14)])
-    assert first.states.tolist() == given.states[[0, 1, 2, 4]].tolist()
-    assert second.places.tolist() == [[0, 0], [10, 14], [0, 0]]
-
-
-def test_one_sentence_is_not_read_twice() -> None:
-    assert sentence_readings([window((0, 0), (0, 4), (0, 0))], [Span(0, 4)]) == []
-
-
-def test_without_sentences_the_greatest_window_counts() -> None:
-    windows = np.array([[1.0, -2.0], [0.0, 3.0]])
-    assert combine(windows, np.zeros((0, 2))).tolist() == [1.0, 3.0]
 
 
 def test_places_are_taken_back_to_the_text_as_written() -> None:
