@@ -311,7 +311,9 @@ def check() -> None:
 def show_settings() -> None:
     """List every setting with its value in force, its environment variable and what it does."""
     values = load_settings()
-    table = Table("setting", "value", "what it does", "variable")
+    table = Table()
+    for name in ("setting", "value", "what it does", "variable"):
+        table.add_column(name, overflow="fold")
     for setting in SETTINGS:
         table.add_row(setting.name, escape(setting.shown(values[setting.name])), setting.help, setting.variable)
     out.print(table)

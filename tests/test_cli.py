@@ -293,7 +293,7 @@ def test_work_on_signals_explains_itself(refill: Refill, case: int, tagged_case:
 def test_case_shows_the_tags_with_their_quotes(refill: Refill, case: int, tagged_case: int) -> None:
     for number in (case, tagged_case):
         shown = re.sub(" +", " ", refill("cases", str(number)).out)
-        assert "Kind: both, urgent, neutral; stage expansion\n" in shown
+        assert "Kind: both, urgent, sentiment neutral, stage expansion\n" in shown
         assert " defect 0.97 “yazıcı” (message 4)\n “yazıcı” (message 3)\n" in shown
         assert " expansion 1.00 “iki şube” (message 4, confirmed)\n" in shown
         assert " 4 customer iki şube\ndaha açıyoruz" in shown

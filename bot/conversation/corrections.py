@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from bot.conversation.lines import one_line
 from bot.conversation.models import Conversation, Correction, Message, MessageTag, Tagging, now
-from bot.conversation.tags import SPEAKERS, Evidence
+from bot.conversation.tags import SPEAKERS, Evidence, evidence_of
 from bot.errors import InvalidInput, NotFound
 from bot.language import detect
 from bot.tagging.examples import Example
@@ -138,7 +138,10 @@ def _message(session: Session, conversation_id: str, number: int) -> Message:
     # A write that changes nothing takes the write lock, so that corrections of one tag follow each other.
     locked = update(Conversation).where(Conversation.id == conversation_id).values(last_number=Conversation.last_number)
     if session.execute(locked.returning(Conversation.id)).first() is None:
-        raise NotFound("There is no such conversation.", "Its id has 32 letters and digits.")
+        raise NotFound(
+            "There is no such conversation.",
+            "Its id has 32 letters and digits; `refill cases NUMBER` shows that of a case.",
+        )
     place = (Message.conversation_id == conversation_id, Message.number == number)
     message = session.scalar(select(Message).where(*place)) if 0 < number < _TOO_LARGE else None
     if message is None:
@@ -181,18 +184,6 @@ def _withdraw(session: Session, tag: MessageTag | None) -> MessageTag | None:
         return None
     tag.state = "open"
     return tag
-
-
-def evidence_of(tag: MessageTag, moment: dt.datetime) -> Evidence:
-    """A message's tag as evidence; what a person confirmed or added has probability 1.
-
-    Args:
-        tag: Of the message.
-        moment: When the message was written.
-    """
-    sure = tag.state == "confirmed" or tag.origin == "person"
-    probability = 1.0 if sure else tag.probability
-    return Evidence(tag.number, tag.quote, tag.start, tag.end, probability, tag.origin, tag.state, tag.model, moment)
 
 
 def _corrected(made: Correction, message: Message, tag: MessageTag | None, new: bool) -> Corrected:

@@ -184,7 +184,12 @@ def untagged(session: Session) -> list[tuple[str, int]]:
 
 
 def evidence_of(tag: MessageTag, written: dt.datetime) -> Evidence:
-    """A message's tag as evidence; the moment is the message's."""
+    """A message's tag as evidence; what a person confirmed or added has probability 1.
+
+    Args:
+        tag: Of the message.
+        written: When the message was.
+    """
     sure = tag.state == "confirmed" or tag.origin == "person"
     return Evidence(
         tag.number,

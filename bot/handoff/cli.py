@@ -143,8 +143,8 @@ def _show_case(case: Case, as_json: bool) -> None:
 
 
 def _show_tags(tags: ConversationTags) -> None:
-    facts = [tags.kind, *(["[bold red]urgent[/]"] if tags.urgent else []), tags.sentiment]
-    out.print(f"Kind: {', '.join(facts)}" + (f"; stage {tags.stage}" if tags.stage else ""))
+    facts = [tags.kind, *(["[bold red]urgent[/]"] if tags.urgent else []), f"sentiment {tags.sentiment}"]
+    out.print(f"Kind: {', '.join([*facts, *([f'stage {tags.stage}'] if tags.stage else [])])}")
     for tag in tags.tags:
         for place, one in enumerate(tag.evidence):
             name, probability = ("", "") if place else (tag.name, f"{tag.probability:.2f}")

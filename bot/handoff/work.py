@@ -7,21 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from bot.conversation.models import Conversation, is_person, now
+from bot.conversation.models import Conversation, Message, is_person, now
 from bot.conversation.records import StoredMessage
-from bot.conversation.tags import conversation_tags, time_weight
+from bot.conversation.tags import SPEAKERS, ConversationTags, conversation_tags, time_weight
 from bot.handoff.escalation import SIGNAL, latest, open_case, open_work, take_over_work
 from bot.handoff.models import Escalation
 from bot.handoff.routing import Routing, called, queue_for
 from bot.tagging.tags import Tagged
 
+_ONLY_SUPPORT = frozenset({"defect", "outage", "access"})
+
 
 def place_case(session: Session, conversation: Conversation, number: int, routing: Routing) -> None:
-    """Move the customer's case from `support` to the queue that the conversation's tags call for.
+    """Move the customer's case to the queue that the conversation's tags call for.
 
-    Only a case that nobody took yet, and only for what was said before or in the turn that opened it.
+    From `support` to another one if signals alone speak; from one that was offered to `support` if a problem was
+    reported along with what led to the offer. Only a case that nobody took yet, and only for what was said before or
+    in the turn that opened it.
 
     Args:
         session: Of the transaction.
@@ -30,19 +35,43 @@ def place_case(session: Session, conversation: Conversation, number: int, routin
         routing: What counts how much.
     """
     case = latest(session, conversation.id)
-    if case is None or case.status != "open" or case.queue != "support" or is_person(conversation.owner):
+    if case is None or case.status != "open" or is_person(conversation.owner):
         return
     if case.turn_number is None or number > case.turn_number:
         return
     tags = conversation_tags(session, conversation.id, routing.half_life_days)
-    queue = queue_for(tags.probabilities, routing.work_probability)
-    if queue == "support" or open_case(session, conversation.id, queue):
+    before, after = case.queue, case.queue
+    if before == "support":
+        after = queue_for(tags.probabilities, routing.work_probability)
+    elif _reports_problem(session, conversation.id, tags, case.turn_number):
+        after = "support"
+    if after == before or open_case(session, conversation.id, after):
         return
-    case.queue = queue
+    case.queue = after
     take_over_work(session, case)
-    if conversation.owner == "queue:support":
+    if conversation.owner == f"queue:{before}":
         # The version stays: the bot goes on in either queue, and a reply that is under way must not be dropped.
-        conversation.owner = f"queue:{queue}"
+        conversation.owner = f"queue:{after}"
+    if after == "support":
+        # The queue that was offered hears of its signals all the same.
+        for tag in tags.signals:
+            if before in called({tag.name: tag.probability}, routing.work_probability):
+                heard = {tag.name: tag.probability}
+                open_signal_work(session, conversation, tag.evidence[0].number, heard, routing)
+
+
+def _reports_problem(session: Session, conversation_id: str, tags: ConversationTags, turn_number: int) -> bool:
+    """Whether what only support can mend was reported in a turn, or in the one before, which led to the offer."""
+    offered_to = session.scalar(
+        select(func.max(Message.number)).where(
+            Message.conversation_id == conversation_id, Message.author.in_(SPEAKERS), Message.number < turn_number
+        )
+    )
+    return any(
+        tag.name in _ONLY_SUPPORT and (offered_to or turn_number) <= one.number <= turn_number
+        for tag in tags.topics
+        for one in tag.evidence
+    )
 
 
 def act_on_tags(

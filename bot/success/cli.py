@@ -42,20 +42,21 @@ def signals(
             "(PUT /api/v1/conversations/…/account) and from POST /api/v1/signals; see docs/tagging.md."
         )
     else:
-        table = Table()
-        for title in ("occurred", "signal", "probability", "source", "by", "quote", "message"):
-            table.add_column(title, overflow="fold")
         for row in rows:
-            table.add_row(
-                row["occurred_at"][:16].replace("T", " "),
-                row["name"],
-                f"{row['probability']:.2f}",
-                row["source"],
-                escape(row["by"] or ""),
-                escape(row["quote"]),
-                f"{row['conversation_id']} {row['number']}" if row["conversation_id"] else "",
-            )
-        out.print(table)
+            _show_signal(row)
+
+
+def _show_signal(row: dict[str, Any]) -> None:
+    when = row["occurred_at"][:16].replace("T", " ")
+    quote = " ".join(row["quote"].split())
+    said = f"  “{escape(quote)}”" if quote else ""
+    origin = [f"source {row['source']}"]
+    if row["by"]:
+        origin.append(f"by {escape(row['by'])}")
+    if row["conversation_id"]:
+        origin.append(f"message {row['number']} of {row['conversation_id']}")
+    out.print(f"{when}  [bold]{row['name']:16}[/] {row['probability']:.2f}{said}")
+    out.print(f"[dim]  {', '.join(origin)}[/]")
 
 
 def correct(

@@ -10,9 +10,8 @@ from typing import Any, Literal, get_args
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from bot.conversation.corrections import evidence_of
 from bot.conversation.models import Conversation, Correction, Message, MessageTag, now
-from bot.conversation.tags import time_weight
+from bot.conversation.tags import evidence_of, time_weight
 from bot.errors import InvalidInput
 from bot.success.accounts import find_account
 from bot.success.models import Account, AccountSignal

@@ -17,6 +17,8 @@ from filelock import FileLock, Timeout
 
 from bot.encoder.encoder import Encoder, Reading, clean, encoder_folder
 from bot.errors import TaggingError
+from bot.tagging import augment
+from bot.tagging.augment import augmented
 from bot.tagging.calibration import Calibration
 from bot.tagging.examples import Example, load_examples
 from bot.tagging.graph import Floats, Graph
@@ -26,7 +28,6 @@ from bot.tagging.tagger import Tagger
 
 if TYPE_CHECKING:
     from bot.settings import Settings
-    from bot.tagging.head import Material
 
 GRAPH = "head.onnx"
 MANIFEST = "tagger.json"
@@ -54,6 +55,7 @@ def is_held_out(example: Example) -> bool:
 
 def _fingerprint(settings: Settings, encoder: str) -> str:
     digest = hashlib.sha256(f"{FORMAT} {encoder} {Recipe()}".encode())
+    digest.update(Path(augment.__file__).read_bytes())
     folder = examples_folder(settings)
     for file in sorted(folder.rglob("*.yml")):
         digest.update(f"\0{file.relative_to(folder)}\0".encode())
@@ -194,37 +196,37 @@ def train(
         encoder: Reads the examples.
         progress: As in `ensure_tagger`.
     """
-    texts = [example.text for example in examples]
-    readings = encoder.read_all(texts, lambda more: progress("reading", more, len(texts)))
-    return train_on(examples, readings, folder, Recipe(), progress)
+
+    def read(texts: Sequence[str]) -> list[tuple[Reading, ...]]:
+        return encoder.read_all(texts, lambda more: progress("reading", more, len(texts)))
+
+    return train_on(examples, read, folder, Recipe(), progress)
 
 
 def train_on(
     examples: Sequence[Example],
-    readings: Sequence[tuple[Reading, ...]],
+    read: Callable[[Sequence[str]], list[tuple[Reading, ...]]],
     folder: Path,
     recipe: Recipe,
     progress: Progress = lambda stage, done, total: None,
 ) -> Trained:
-    """Train and calibrate a head on what the encoder has read; other arguments as in `train`.
+    """Train and calibrate a head; other arguments as in `train`.
 
     Args:
-        readings: Of each example.
+        read: Gives what the encoder reads of texts; called once.
         recipe: How.
     """
     from bot.tagging.head import export, fit, material, new_head
 
+    held_out = tuple(example for example in examples if is_held_out(example))
+    learnt = [example for example in examples if not is_held_out(example)]
+    learnt += augmented(learnt)
+    readings = read([example.text for example in (*learnt, *held_out)])
     head = new_head(folder, recipe.dropout)
-    kept = [row for row, example in enumerate(examples) if is_held_out(example)]
-    learnt: list[Material] = [
-        material(example, reading[0])
-        for example, reading in zip(examples, readings, strict=True)
-        if not is_held_out(example)
-    ]
-    fit(head, learnt, recipe, lambda more, total: progress("training", more, total))
-    held_out = tuple(examples[row] for row in kept)
+    materials = [material(example, windows[0]) for example, windows in zip(learnt, readings, strict=False)]
+    fit(head, materials, recipe, lambda more, total: progress("training", more, total))
     graph = export(head)
-    found = logits_of(Graph(graph), held_out, [readings[row] for row in kept])
+    found = logits_of(Graph(graph), held_out, readings[len(learnt) :])
     return Trained(graph, calibrate(held_out, found), held_out, found)
 
 

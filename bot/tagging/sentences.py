@@ -21,7 +21,8 @@ _CLAUSE = {
     "en": r"\s+(?=(?:but|and|because|also|although|though|while|since|so|plus|btw|otherwise|unless|if)\b)",
     "tr": r"\s+(?=(?:ama|ve|çünkü|cunku|fakat|ancak|ayrıca|ayrica|yoksa|hem|üstelik|bir de)\b)",
     "zh": r"(?=但是|不过|而且|另外|顺便|因为|所以|如果|還有|还有|另外)",
-    "th": r"\s+|(?=แต่|เพราะ|ถ้า|แล้วก็|อีกอย่าง)",
+    # "since" ends in the word for "but".
+    "th": r"\s+|(?<!ตั้ง)(?=แต่)|(?=เพราะ|ถ้า|แล้วก็|อีกอย่าง)",
 }
 _PAUSE = r"\s*[,;:–—，；、：()（）]+\s*|\s+-+\s+|\s*\.{2,}\s*|\n+"
 

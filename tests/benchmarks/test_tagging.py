@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -65,18 +66,21 @@ def corpus(count: int, begin: int = 0) -> Corpus:
 
 
 def train_at_once(
-    examples: list[Example], readings: list[tuple[Reading, ...]], folder: Path, recipe: Recipe, progress: object
+    examples: Sequence[Example],
+    read: Callable[[Sequence[str]], list[tuple[Reading, ...]]],
+    folder: Path,
+    recipe: Recipe,
+    progress: object,
 ) -> Trained:
     """As `train_on`, without an encoder's layers."""
     torch.manual_seed(0)
     head = Head([], DIMENSIONS)
-    both = list(zip(examples, readings, strict=True))
-    learnt = [material(example, windows[0]) for example, windows in both if not is_held_out(example)]
-    kept = [(example, windows) for example, windows in both if is_held_out(example)]
-    fit(head, learnt, recipe)
-    held_out = tuple(example for example, _ in kept)
+    held_out = tuple(example for example in examples if is_held_out(example))
+    learnt = [example for example in examples if not is_held_out(example)]
+    readings = read([example.text for example in (*learnt, *held_out)])
+    fit(head, [material(example, windows[0]) for example, windows in zip(learnt, readings, strict=False)], recipe)
     graph = export(head)
-    logits = logits_of(Graph(graph), held_out, [windows for _, windows in kept])
+    logits = logits_of(Graph(graph), held_out, readings[len(learnt) :])
     return Trained(graph, calibrate(held_out, logits), held_out, logits)
 
 

@@ -28,6 +28,7 @@ tag = word_tagger(
         "contract": ("renewal", 0.65),
         "perhaps": ("expansion", 0.59),
         "goal": "goal",
+        "price": "pre_sales",
     }
 )
 Say = Callable[..., StoredMessage]
@@ -262,6 +263,45 @@ def test_case_somebody_took_stays(session: Session, conversation: Conversation, 
 def test_case_of_another_queue_stays(session: Session, say: Say, hear: Hear) -> None:
     hear(say("we leave, a person please", case="account_management"))
     assert shown(session) == [("account_management", "asked_for"), ("success", "signal")]
+
+
+@pytest.mark.parametrize("payload", ["", "/request_human"])
+def test_case_of_the_queue_that_was_offered_goes_to_support_with_a_problem_and_leaves_the_signal_there(
+    session: Session, conversation: Conversation, say: Say, hear: Hear, payload: str
+) -> None:
+    hear(say("the printer, and we open two more"))
+    wish = say("A person please", case="account_management", payload=payload)
+    case = latest(session, conversation.id)
+    assert case is not None
+    number, version = case.id, conversation.owner_version
+    assert shown(session) == [("account_management", "asked_for")]
+    if payload:
+        place_case(session, conversation, wish.number, ROUTING)
+    else:
+        hear(wish)
+    assert shown(session) == [("support", "asked_for"), ("account_management", "signal")]
+    work = list_cases(session)[1]
+    assert (work.signals, work.turn_number) == (["expansion"], 1)
+    assert (case.id, case.queue, conversation.owner_version) == (number, "support", version)
+    assert conversation.owner == "queue:support"
+
+
+def test_both_said_with_the_wish_for_a_person(session: Session, say: Say, hear: Hear) -> None:
+    hear(say("the printer, and we leave: a person please", case="success"))
+    assert shown(session) == [("support", "asked_for"), ("success", "signal")]
+
+
+@pytest.mark.parametrize(
+    "texts", [["the printer", "that helped", "yes"], ["the printer", "we leave", "yes"], ["price, two more", "yes"]]
+)
+def test_offer_that_was_taken_stays_without_a_problem_that_led_to_it(
+    session: Session, say: Say, hear: Hear, texts: list[str]
+) -> None:
+    for text in texts[:-1]:
+        hear(say(text))
+    hear(say(texts[-1], case="account_management"))
+    assert ("account_management", "asked_for") in shown(session)
+    assert "support" not in dict(shown(session))
 
 
 def test_case_does_not_move_where_the_customer_has_one(

@@ -108,6 +108,20 @@ def test_question_is_answered_with_its_source(page: Page, product: Product) -> N
     expect(page.locator("[data-panel]")).to_be_visible()
 
 
+def test_second_question_comes_into_view_with_its_buttons(page: Page, product: Product) -> None:
+    open_chat(page, product)
+    say(page, QUESTION)
+    expect_answers(page)
+    say(page, "that helped")
+    later = page.get_by_role("button", name="Not now")
+    expect(later).to_be_visible(timeout=PATIENCE)
+    expect(later).to_be_in_viewport(ratio=1)
+    page.keyboard.press("Shift+Tab")
+    expect(later).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(mine(page)).to_have_text([QUESTION, "that helped", "Not now"], timeout=PATIENCE)
+
+
 def test_example_is_asked_with_one_click(page: Page, product: Product) -> None:
     open_chat(page, product)
     examples = page.locator("[data-example]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -91,9 +92,11 @@ def test_signals(refill: Refill, session: Session) -> None:
     session.commit()
     result = refill("signals", "acme")
     assert result.status == 0
-    first, second = [line for line in result.out.splitlines() if "0.70" in line or "0.90" in line]
-    assert all(part in first for part in ("churn_risk", "employee", "ada [x]", "leave"))
-    assert all(part in second for part in ("expansion", "conversation", "more", f"{HERE} 1"))
+    first, reported, second, heard = result.out.splitlines()
+    assert re.search(r"churn_risk +0\.70  “leave”$", first)
+    assert reported == "  source employee, by ada [x]"
+    assert re.search(r"expansion +0\.90  “.*more.*”$", second)
+    assert heard == f"  source conversation, message 1 of {HERE}"
     rows = refill("signals", "acme", "--json").json
     assert [(row["name"], row["source"], row["conversation_id"]) for row in rows] == [
         ("churn_risk", "employee", None),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.errors import TaggingError
+from bot.errors import RefillError, TaggingError
 from bot.settings import Settings, load_settings
 from bot.tagging import build
 from bot.tagging.build import GRAPH, MANIFEST, ensure_tagger, is_current, load_tagger, tagger_folder, train
@@ -95,6 +95,38 @@ def test_it_is_trained_once_and_the_one_before_stays_until_the_new_one_is_comple
     corrections = load_examples(build.examples_folder(small))[:3]
     ensure_tagger(small, encoder, True, corrections)
     assert build.manifest(small)["corrections"] == 3
+
+
+@pytest.mark.slow
+def test_corrections_are_learnt_and_what_they_changed_is_shown(
+    small: Settings, encoder: Encoder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from bot.cli import _train_with_corrections
+
+    with pytest.raises(RefillError, match="There are no corrections yet"):
+        _train_with_corrections(small, encoder)
+    correct_a_message(small)
+    _train_with_corrections(small, encoder)
+    shown = capsys.readouterr().out
+    assert "trained on 1 corrected messages too" in shown
+    assert "corrected tags right" in shown
+    assert build.manifest(small)["corrections"] == 1
+
+
+def correct_a_message(settings: Settings) -> None:
+    """A customer's message with a tag that a person added."""
+    from sqlalchemy.orm import Session
+
+    from bot.conversation.corrections import correct
+    from bot.conversation.store import ConversationStore
+    from bot.handoff.cli import database
+
+    with database(settings) as engine:
+        store = ConversationStore(engine)
+        conversation_id, _ = store.create("webchat", "public", "en")
+        store.add_customer_message(conversation_id, "a", "The drawer jams and we open two more.", {})
+        with Session(engine) as session, session.begin():
+            correct(session, conversation_id, 1, "defect", "add", "ada", "The drawer jams")
 
 
 @pytest.mark.slow

@@ -68,6 +68,8 @@ function draw() {
   const mine = first?.classList.contains("customer");
   if (mine || (!first && typing && following)) scrollTo(scroller.scrollHeight);
   else if (first && following) scrollTo(first.offsetTop - context(first) - 12);
+  // The sign of typing that goes leaves less to scroll: the visitor still follows.
+  else if (following) stuckAt = Math.min(stuckAt, scroller.scrollTop);
   count(list);
 }
 
