@@ -19,8 +19,8 @@ class Recipe:
         decay: Of weights.
     """
 
-    epochs: int = 6
-    rate: float = 5e-4
+    epochs: int = 4
+    rate: float = 6e-4
     head_rate: float = 3e-3
     evidence: float = 0.3
     batch: int = 32
