@@ -18,7 +18,7 @@ from bot.storage.engine import migrate, open_engine
 
 PARTS = [
     *("runtime", "Rasa's runtime", "packages", "encoder", "knowledge base"),
-    *("index", "Rasa's model", "database", "ports"),
+    *("index", "tagger", "Rasa's model", "database", "ports"),
 ]
 
 
@@ -51,7 +51,7 @@ def test_part_that_is_wrong_is_a_finding_and_the_others_are_looked_at(
     def wrong_without_remedy(settings: Settings) -> str:
         raise RefillError("Odd.")
 
-    for name in ("_runtime", "_rasa_runtime", "_packages", "_knowledge", "_index", "_model", "_database"):
+    for name in ("_runtime", "_rasa_runtime", "_packages", "_knowledge", "_index", "_tagger", "_model", "_database"):
         monkeypatch.setattr(check, name, good)
     monkeypatch.setattr(check, "_encoder", wrong)
     monkeypatch.setattr(check, "_ports", wrong_without_remedy)
@@ -59,7 +59,7 @@ def test_part_that_is_wrong_is_a_finding_and_the_others_are_looked_at(
     assert [finding.part for finding in findings] == PARTS
     assert findings[0] == Finding("runtime", True, "fine")
     assert findings[3] == Finding("encoder", False, "There is no encoder.", "Run it.")
-    assert findings[8] == Finding("ports", False, "Odd.", "Run `make setup`.")
+    assert findings[9] == Finding("ports", False, "Odd.", "Run `make setup`.")
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def found(own: Settings) -> dict[str, Finding]:
 def test_empty_project(found: dict[str, Finding]) -> None:
     assert list(found) == PARTS
     bad = {part for part, finding in found.items() if not finding.good}
-    assert bad >= {"Rasa's runtime", "encoder", "index", "Rasa's model", "database"}
+    assert bad >= {"Rasa's runtime", "encoder", "index", "tagger", "Rasa's model", "database"}
     assert all(found[part].remedy for part in bad)
     assert found["runtime"].state.startswith("Python 3.")
 
