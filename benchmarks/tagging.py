@@ -30,7 +30,8 @@ from bot.console import build_progress
 from bot.encoder.encoder import Encoder, Reading, clean, encoder_folder, load_encoder
 from bot.knowledge.vectors import StoredEncoder
 from bot.settings import Settings, load_settings
-from bot.tagging.build import Trained, examples_folder, logits_of, train_on
+from bot.tagging.build import GRAPH, Trained, examples_folder, is_current, logits_of, manifest, tagger_folder, train_on
+from bot.tagging.calibration import Calibration
 from bot.tagging.evaluate import read_labelled
 from bot.tagging.examples import load_examples
 from bot.tagging.graph import Graph
@@ -88,12 +89,21 @@ class Bench:
                 found = known | dict(zip(made, new, strict=True))
                 return [found[text] for text in texts]
 
-            return train_on(corpus.examples, read, encoder_folder(self.settings), self.recipe, progress)
+            threads = self.settings["encoder.threads"]
+            return train_on(corpus.examples, read, encoder_folder(self.settings), self.recipe, progress, threads)
 
     def trained_on_all(self) -> Trained:
-        """The same on all of data/tags, made once."""
-        self._trained = self._trained or self.train(self.corpus)
+        """The same on all of data/tags: the installation's own where it is current, else made once."""
+        if self._trained is None:
+            self._trained = self._installed() or self.train(self.corpus)
         return self._trained
+
+    def _installed(self) -> Trained | None:
+        if self.recipe != Recipe() or not is_current(self.settings, self.encoder.fingerprint):
+            return None
+        graph = (tagger_folder(self.settings) / GRAPH).read_bytes()
+        calibration = Calibration.from_json(manifest(self.settings)["calibration"])
+        return Trained(graph, calibration, (), np.zeros((0, 0), dtype=np.float32))
 
 
 def say(line: str) -> None:

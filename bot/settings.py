@@ -98,7 +98,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "encoder.threads",
         2,
-        "Processor threads when many texts are encoded at once; one text takes one.",
+        "Processor threads when many texts are encoded at once and when the tagger is trained; one text takes one.",
         _positive,
         "greater than 0",
     ),

@@ -151,7 +151,7 @@ def ensure_tagger(
 def _build(settings: Settings, encoder: Encoder, corrections: Sequence[Example], progress: Progress) -> None:
     inputs = _fingerprint(settings, encoder.fingerprint)
     examples = [*load_examples(examples_folder(settings)), *corrections]
-    trained = train(examples, encoder_folder(settings), encoder, progress)
+    trained = train(examples, encoder_folder(settings), encoder, progress, settings["encoder.threads"])
     folder = tagger_folder(settings)
     with tempfile.TemporaryDirectory(dir=settings.models, prefix=".tagger-") as scratch:
         staged = Path(scratch) / "tagger"
@@ -187,6 +187,7 @@ def train(
     folder: Path,
     encoder: Encoder,
     progress: Progress = lambda stage, done, total: None,
+    threads: int = 1,
 ) -> Trained:
     """Train and calibrate a head.
 
@@ -195,12 +196,13 @@ def train(
         folder: The encoder's, for its last layers.
         encoder: Reads the examples.
         progress: As in `ensure_tagger`.
+        threads: Of the processor, to train on.
     """
 
     def read(texts: Sequence[str]) -> list[tuple[Reading, ...]]:
         return encoder.read_all(texts, lambda more: progress("reading", more, len(texts)))
 
-    return train_on(examples, read, folder, Recipe(), progress)
+    return train_on(examples, read, folder, Recipe(), progress, threads)
 
 
 def train_on(
@@ -209,6 +211,7 @@ def train_on(
     folder: Path,
     recipe: Recipe,
     progress: Progress = lambda stage, done, total: None,
+    threads: int = 1,
 ) -> Trained:
     """Train and calibrate a head; other arguments as in `train`.
 
@@ -224,7 +227,7 @@ def train_on(
     readings = read([example.text for example in (*learnt, *held_out)])
     head = new_head(folder, recipe.dropout)
     materials = [material(example, windows[0]) for example, windows in zip(learnt, readings, strict=False)]
-    fit(head, materials, recipe, lambda more, total: progress("training", more, total))
+    fit(head, materials, recipe, lambda more, total: progress("training", more, total), threads)
     graph = export(head)
     found = logits_of(Graph(graph), held_out, readings[len(learnt) :])
     return Trained(graph, calibrate(held_out, found), held_out, found)

@@ -9,12 +9,13 @@ words is trained too, so that the weights can be shown as evidence.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 import random
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,7 @@ def fit(
     examples: Sequence[Material],
     recipe: Recipe,
     progress: Callable[[int, int], None] = lambda more, total: None,
+    threads: int = 1,
     seed: int = 0,
 ) -> None:
     """Train a head.
@@ -160,8 +162,26 @@ def fit(
         examples: To learn from.
         recipe: How.
         progress: Called with the examples seen since the last call and those to be seen in all.
+        threads: Processor threads meanwhile; the encoder leaves torch only one.
         seed: Of what is random.
     """
+    with _threads(threads):
+        _fit(head, examples, recipe, progress, seed)
+
+
+@contextlib.contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _fit(
+    head: Head, examples: Sequence[Material], recipe: Recipe, progress: Callable[[int, int], None], seed: int
+) -> None:
     torch.manual_seed(seed)
     rng = random.Random(seed)  # noqa: S311  (no secret)
     groups: list[dict[str, Any]] = [

@@ -71,6 +71,7 @@ def train_at_once(
     folder: Path,
     recipe: Recipe,
     progress: object,
+    threads: int,
 ) -> Trained:
     """As `train_on`, without an encoder's layers."""
     torch.manual_seed(0)
