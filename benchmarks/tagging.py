@@ -85,8 +85,10 @@ class Bench:
 
             def read(texts: Sequence[str]) -> list[tuple[Reading, ...]]:
                 made = [text for text in texts if text not in known]
-                new = self.encoder.read_all(made, lambda more: progress("reading", more, len(made)))
-                found = known | dict(zip(made, new, strict=True))
+                found = dict(known)
+                if made:
+                    new = self.encoder.read_all(made, lambda more: progress("reading", more, len(made)))
+                    found.update(zip(made, new, strict=True))
                 return [found[text] for text in texts]
 
             threads = self.settings["encoder.threads"]
@@ -292,7 +294,7 @@ def prepare(options: argparse.Namespace) -> Bench:
 
     settings = load_settings(environ={}).replace(encoder__cache_size=1)
     encoder = load_encoder(settings)
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(1)
     examples = load_examples(examples_folder(settings))
     held_out = [as_example(message) for message in read_labelled(HELD_OUT)]
     recipe = Recipe()

@@ -9,13 +9,13 @@ words is trained too, so that the weights can be shown as evidence.
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import math
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -162,26 +162,11 @@ def fit(
         examples: To learn from.
         recipe: How.
         progress: Called with the examples seen since the last call and those to be seen in all.
-        threads: Processor threads meanwhile; the encoder leaves torch only one.
+        threads: Parts of a batch that are worked on at the same time; at least 1. With several, what is random comes
+            in another order each time. Threads of torch's own would wait for each other at every step, which takes
+            many times as long where something else uses the processor.
         seed: Of what is random.
     """
-    with _threads(threads):
-        _fit(head, examples, recipe, progress, seed)
-
-
-@contextlib.contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _fit(
-    head: Head, examples: Sequence[Material], recipe: Recipe, progress: Callable[[int, int], None], seed: int
-) -> None:
     torch.manual_seed(seed)
     rng = random.Random(seed)  # noqa: S311  (no secret)
     groups: list[dict[str, Any]] = [
@@ -201,15 +186,15 @@ def _fit(
     )
     head.train()
     half = _half_is_faster(head, examples[: recipe.batch], recipe)
-    for _ in range(recipe.epochs):
-        for rows in _batches([len(example.states) for example in examples], recipe.batch, rng):
-            loss = _loss(head, [examples[row] for row in rows], recipe.evidence, half)
-            optimiser.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-            progress(len(rows), recipe.epochs * len(examples))
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(recipe.epochs):
+            for rows in _batches([len(example.states) for example in examples], recipe.batch, rng):
+                optimiser.zero_grad()
+                _backward(head, [examples[row] for row in rows], recipe.evidence, half, pool, threads)
+                torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
+                optimiser.step()
+                schedule.step()
+                progress(len(rows), recipe.epochs * len(examples))
     head.eval()
 
 
@@ -224,6 +209,23 @@ def _batches(lengths: Sequence[int], size: int, rng: random.Random) -> list[list
         found.extend(part[first : first + size] for first in range(0, len(part), size))
     rng.shuffle(found)
     return found
+
+
+def _backward(
+    head: Head, chosen: Sequence[Material], weight: float, half: bool, pool: ThreadPoolExecutor, threads: int
+) -> None:
+    """Set the gradient of a batch, part by part."""
+    parameters = list(head.parameters())
+    size = math.ceil(len(chosen) / threads)
+    parts = [chosen[start : start + size] for start in range(0, len(chosen), size)]
+
+    def gradient(part: Sequence[Material]) -> tuple[torch.Tensor, ...]:
+        loss = _loss(head, part, weight, half) * (len(part) / len(chosen))
+        return torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
+
+    for found in pool.map(gradient, parts):
+        for parameter, added in zip(parameters, found, strict=True):
+            parameter.grad = added if parameter.grad is None else parameter.grad + added
 
 
 def _half_is_faster(head: Head, examples: Sequence[Material], recipe: Recipe) -> bool:
