@@ -45,7 +45,6 @@ HELD_OUT = ROOT / "benchmarks" / "data" / "tags.jsonl"
 SAVED = ROOT / "models" / "benchmarks" / "tags-out-of-fold.npz"
 # Examples per tag of the learning curves; None: all.
 SIZES = (10, 25, 60, 150, None)
-THREADS = 2
 # Of a quick run: examples per tag, and held-out messages of which one in so many is taken.
 QUICK = 8
 QUICK_STEP = 12
