@@ -43,12 +43,7 @@ class Graph:
 
     def run(self, readings: Sequence[Reading]) -> tuple[Floats, Floats]:
         """Logits of each reading, (readings, outputs), and weights of its tokens, (readings, tokens, outputs)."""
-        width = max(len(reading.states) for reading in readings)
-        states = np.zeros((len(readings), width, readings[0].states.shape[1]), dtype=np.float32)
-        mask = np.zeros((len(readings), width), dtype=np.float32)
-        for row, reading in enumerate(readings):
-            states[row, : len(reading.states)] = reading.states
-            mask[row, : len(reading.states)] = 1
+        states, mask = padded([reading.states for reading in readings])
         logits, weights = self._session.run(["logits", "weights"], {"states": states, "mask": mask})
         return logits, weights
 
@@ -69,6 +64,17 @@ class Graph:
         # A window's weights count as much as its logits say.
         joined = [weights[row, : len(window.places)] * _sigmoid(logits[row]) for row, window in enumerate(windows)]
         return combine(logits, said), np.concatenate(joined)
+
+
+def padded(items: Sequence[NDArray[Any]]) -> tuple[Floats, Floats]:
+    """Arrays of different lengths as one, padded with zeros, and the mask (items, longest) of what is not padding."""
+    width = max(len(item) for item in items)
+    stacked = np.zeros((len(items), width, *items[0].shape[1:]), dtype=np.float32)
+    mask = np.zeros((len(items), width), dtype=np.float32)
+    for row, item in enumerate(items):
+        stacked[row, : len(item)] = item
+        mask[row, : len(item)] = 1
+    return stacked, mask
 
 
 def sentence_readings(windows: Sequence[Reading], spans: Sequence[Span]) -> list[Reading]:

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from bot.encoder.encoder import Reading
 from bot.encoder.materialise import branch_layer, quiet_libraries
 from bot.tagging.examples import Example
+from bot.tagging.graph import padded
 from bot.tagging.recipe import Recipe
 from bot.tagging.tags import SENTIMENTS, TAGS
 
@@ -137,13 +138,8 @@ def material(example: Example, reading: Reading) -> Material:
 
 
 def stack(items: Sequence[NDArray[Any]]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Arrays of different lengths as one tensor, padded with zeros, and the mask of what is not padding."""
-    width = max(len(item) for item in items)
-    stacked = np.zeros((len(items), width, *items[0].shape[1:]), dtype=np.float32)
-    mask = np.zeros((len(items), width), dtype=np.float32)
-    for row, item in enumerate(items):
-        stacked[row, : len(item)] = item
-        mask[row, : len(item)] = 1
+    """As `bot.tagging.graph.padded`, in tensors."""
+    stacked, mask = padded(items)
     return torch.from_numpy(stacked), torch.from_numpy(mask)
 
 
