@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
@@ -23,47 +19,17 @@ from bot.dialogue.turn import Contact, Effect, Escalate, Reply, SaveContact
 from bot.handoff.models import Escalation
 from bot.settings import SETTINGS, load_settings
 from bot.storage.engine import open_engine
+from tests.commands import Refill, command_in
 from tests.conversation.fakes import new_database
 from tests.tagging.fakes import word_tagger
-
-
-@dataclass
-class Result:
-    """How a command ended and what it printed."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """What was printed as JSON."""
-        return json.loads(self.out)
-
-
-Refill = Callable[..., Result]
 
 
 @pytest.fixture
 def refill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refill:
     """Runs the command in a project of its own, on a wide terminal."""
-    for setting in SETTINGS:
-        monkeypatch.delenv(setting.variable, raising=False)
-    monkeypatch.setenv("REFILL_ROOT", str(tmp_path))
     monkeypatch.setattr(cli, "out", Console(highlight=False, width=400))
     monkeypatch.setattr(cli, "err", Console(stderr=True, highlight=False, width=400))
-
-    def run(*arguments: str) -> Result:
-        monkeypatch.setattr(sys, "argv", ["refill", *arguments])
-        try:
-            cli.main()
-            status = 0
-        except SystemExit as end:
-            status = end.code if isinstance(end.code, int) else int(bool(end.code))
-        printed = capsys.readouterr()
-        return Result(status, printed.out, printed.err)
-
-    return run
+    return command_in(tmp_path, monkeypatch, capsys)
 
 
 @pytest.fixture

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-import json
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
@@ -23,28 +18,11 @@ from bot.conversation.records import Outcome
 from bot.conversation.store import ConversationStore
 from bot.dialogue.turn import Answered, Reply
 from bot.knowledge.answer import Answer
-from bot.settings import SETTINGS
+from tests.commands import Refill, command_in
 from tests.conversation.fakes import new_database
 from tests.knowledge.fakes import WordEncoder, project, put
 
 NOTHING = Answer("hand_off", 0.1, None, None, None, (), ())
-
-
-@dataclass
-class Result:
-    """How the command ended and what it printed."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """What was printed as JSON."""
-        return json.loads(self.out)
-
-
-Gaps = Callable[..., Result]
 
 
 @pytest.fixture
@@ -57,27 +35,13 @@ def store(tmp_path: Path) -> ConversationStore:
 
 
 @pytest.fixture
-def gaps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Gaps:
+def gaps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refill:
     """Runs the command in the project, on a wide terminal, with an encoder of words."""
-    for setting in SETTINGS:
-        monkeypatch.delenv(setting.variable, raising=False)
-    monkeypatch.setenv("REFILL_ROOT", str(tmp_path))
     monkeypatch.setattr(gaps_cli, "out", Console(highlight=False, width=300))
     monkeypatch.setattr(gaps_cli, "err", Console(stderr=True, highlight=False, width=300))
     monkeypatch.setattr(cli, "err", Console(stderr=True, highlight=False, width=300))
     monkeypatch.setattr("bot.encoder.encoder.load_encoder", lambda settings: WordEncoder())
-
-    def run(*arguments: str) -> Result:
-        monkeypatch.setattr(sys, "argv", ["refill", "gaps", *arguments])
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            status = end.code if isinstance(end.code, int) else int(bool(end.code))
-        printed = capsys.readouterr()
-        return Result(status, printed.out, printed.err)
-
-    return run
+    return command_in(tmp_path, monkeypatch, capsys, "gaps")
 
 
 def ask(store: ConversationStore, text: str, answer: Answer = NOTHING, language: str = "en") -> tuple[str, int]:
@@ -89,7 +53,7 @@ def ask(store: ConversationStore, text: str, answer: Answer = NOTHING, language:
     return conversation, stored.number
 
 
-def test_most_wanted_first(store: ConversationStore, gaps: Gaps) -> None:
+def test_most_wanted_first(store: ConversationStore, gaps: Refill) -> None:
     ask(store, "do you sell [bold]chairs[/]")
     for text in ("oat milk", "oat milk please", "order oat milk"):
         ask(store, text)
@@ -105,7 +69,7 @@ def test_most_wanted_first(store: ConversationStore, gaps: Gaps) -> None:
     assert [row["questions"] for row in gaps("--json", "--limit", "1").json] == [3]
 
 
-def test_article_that_did_not_help(store: ConversationStore, gaps: Gaps) -> None:
+def test_article_that_did_not_help(store: ConversationStore, gaps: Refill) -> None:
     answer = Answer("answer", 0.93, "refund-a-sale", "en", "Open Sales.", (), ())
     conversation, number = ask(store, "refund a sale", answer)
     assert gaps("--json").json == []
@@ -116,7 +80,7 @@ def test_article_that_did_not_help(store: ConversationStore, gaps: Gaps) -> None
     assert "rework it" in gaps().out
 
 
-def test_what_is_answered_by_now_is_left_out(store: ConversationStore, gaps: Gaps) -> None:
+def test_what_is_answered_by_now_is_left_out(store: ConversationStore, gaps: Refill) -> None:
     ask(store, "refund a sale")
     ask(store, "oat milk")
     result = gaps("--json")
@@ -124,7 +88,7 @@ def test_what_is_answered_by_now_is_left_out(store: ConversationStore, gaps: Gap
     assert "1 more is answered by now" in result.err
 
 
-def test_filters(store: ConversationStore, gaps: Gaps) -> None:
+def test_filters(store: ConversationStore, gaps: Refill) -> None:
     old, _ = ask(store, "rent chairs")
     with Session(store._engine) as session, session.begin():
         asked = dt.datetime.now(dt.UTC) - dt.timedelta(days=40)
@@ -137,7 +101,7 @@ def test_filters(store: ConversationStore, gaps: Gaps) -> None:
     assert gaps("--json", "--audience", "internal").json == []
 
 
-def test_csv(store: ConversationStore, gaps: Gaps, tmp_path: Path) -> None:
+def test_csv(store: ConversationStore, gaps: Refill, tmp_path: Path) -> None:
     ask(store, '=HYPERLINK("http://evil.example")')
     file = tmp_path / "gaps.csv"
     result = gaps("--csv", str(file))
@@ -150,21 +114,21 @@ def test_csv(store: ConversationStore, gaps: Gaps, tmp_path: Path) -> None:
     assert row["example_3"] == ""
 
 
-def test_csv_that_cannot_be_written(store: ConversationStore, gaps: Gaps, tmp_path: Path) -> None:
+def test_csv_that_cannot_be_written(store: ConversationStore, gaps: Refill, tmp_path: Path) -> None:
     result = gaps("--csv", str(tmp_path / "nowhere" / "gaps.csv"))
     assert result.status == 1
     assert "cannot be written" in result.err
     assert "--csv" in result.err
 
 
-def test_nothing_was_asked_yet(store: ConversationStore, gaps: Gaps) -> None:
+def test_nothing_was_asked_yet(store: ConversationStore, gaps: Refill) -> None:
     result = gaps()
     assert result.status == 0
     assert "No question was asked yet" in result.out
     assert "refill serve" in result.out
 
 
-def test_no_gaps(store: ConversationStore, gaps: Gaps) -> None:
+def test_no_gaps(store: ConversationStore, gaps: Refill) -> None:
     ask(store, "refund a sale", Answer("answer", 0.9, "refund-a-sale", "en", "Open Sales.", (), ()))
     assert "--since 90d" in gaps().out
     assert gaps("--json").json == []
@@ -182,7 +146,7 @@ def test_no_gaps(store: ConversationStore, gaps: Gaps) -> None:
         ("--limit", "0"),
     ],
 )
-def test_option_that_is_not_valid(gaps: Gaps, arguments: tuple[str, str]) -> None:
+def test_option_that_is_not_valid(gaps: Refill, arguments: tuple[str, str]) -> None:
     result = gaps(*arguments)
     assert result.status == 1
     assert f"{arguments[0]} must be" in result.err

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
@@ -17,29 +13,12 @@ from sqlalchemy.orm import Session
 
 from bot import cli
 from bot.conversation.models import Conversation, Correction
-from bot.settings import SETTINGS
 from bot.success import cli as success_cli
 from bot.success.accounts import ensure_account, link_conversation
 from bot.success.reports import Report, take_report
+from tests.commands import Refill, command_in
 from tests.conversation.fakes import new_database
 from tests.success.conftest import HERE, TAG, add_message
-
-
-@dataclass
-class Result:
-    """How a command ended and what it printed."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """What was printed as JSON."""
-        return json.loads(self.out)
-
-
-Refill = Callable[..., Result]
 
 
 @pytest.fixture
@@ -61,23 +40,9 @@ def refill(
     session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Refill:
     """Runs a command in that project, on a wide terminal."""
-    for setting in SETTINGS:
-        monkeypatch.delenv(setting.variable, raising=False)
-    monkeypatch.setenv("REFILL_ROOT", str(tmp_path))
     monkeypatch.setattr(success_cli, "out", Console(highlight=False, width=300))
     monkeypatch.setattr(cli, "err", Console(stderr=True, highlight=False, width=300))
-
-    def run(*arguments: str) -> Result:
-        monkeypatch.setattr(sys, "argv", ["refill", *arguments])
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            status = end.code if isinstance(end.code, int) else int(bool(end.code))
-        printed = capsys.readouterr()
-        return Result(status, printed.out, printed.err)
-
-    return run
+    return command_in(tmp_path, monkeypatch, capsys)
 
 
 def verdicts(session: Session) -> list[tuple[str, str, str]]:
