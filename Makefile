@@ -25,7 +25,7 @@ test: dev ## lint, types and every test
 
 quick: dev ## lint, types and the tests that take no heavy part
 	@$(MAKE) --no-print-directory lint
-	@$(PY) -m pytest -m "not slow and not encoder and not rasa and not browser"
+	@$(PY) -m pytest -m "not slow and not encoder and not rasa and not browser and not services"
 
 lint:
 	@$(PY) -m ruff check .

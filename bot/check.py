@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import httpx
 
 from bot.errors import RefillError
-from bot.settings import Settings
+from bot.settings import Settings, without_password
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,9 @@ def inspect(settings: Settings) -> Iterator[Finding]:
         ("index", _index),
         ("tagger", _tagger),
         ("Rasa's model", _model),
+        ("queues", _queues),
         ("database", _database),
+        ("Redis", _redis),
         ("ports", _ports),
     )
     for part, look in parts:
@@ -154,6 +156,12 @@ def _model(settings: Settings) -> str:
     return f"{model.name}, SHA-256 as recorded"
 
 
+def _queues(settings: Settings) -> str:
+    from bot.handoff.queues import queues
+
+    return ", ".join(queues(settings).names)
+
+
 def _database(settings: Settings) -> str:
     from bot.storage.engine import is_current, open_engine
 
@@ -163,7 +171,24 @@ def _database(settings: Settings) -> str:
             raise RefillError("The tables are not those of this version.", "Run `refill setup`.")
     finally:
         engine.dispose()
-    return f"{settings['storage.url']}, tables current"
+    return f"{without_password(settings['storage.url'])}, tables current"
+
+
+def _redis(settings: Settings) -> str:
+    url = settings["storage.redis_url"]
+    if not url:
+        return "not used"
+    from redis import Redis
+    from redis.exceptions import RedisError
+
+    try:
+        with Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5) as redis:
+            redis.ping()
+    except (RedisError, ValueError, OSError) as error:
+        raise RefillError(
+            f"{without_password(url)} cannot be used: {error}.", "Start it, or correct storage.redis_url."
+        ) from error
+    return f"{without_password(url)} answers"
 
 
 def _ports(settings: Settings) -> str:

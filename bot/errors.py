@@ -79,6 +79,20 @@ class InvalidInput(ConversationError):
     status = 422
 
 
+class FieldError(InvalidInput):
+    """One field of what was sent breaks a rule.
+
+    Args:
+        field: Its name.
+        rule: Short name of the rule, by which pages find the sentence in the reader's language.
+    """
+
+    def __init__(self, field: str, rule: str, message: str, remedy: str = "") -> None:
+        super().__init__(message, remedy)
+        self.field = field
+        self.rule = rule
+
+
 class NotFound(ConversationError):
     """There is no such thing, or it is not this visitor's."""
 
@@ -91,6 +105,13 @@ class Overloaded(ConversationError):
 
     code = "overloaded"
     status = 503
+
+
+class TooLarge(RefillError):
+    """A request's body is larger than what is taken."""
+
+    code = "too_large"
+    status = 413
 
 
 class ErrorDetail(BaseModel):

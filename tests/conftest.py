@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -20,12 +21,13 @@ from tests.needs import browser
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-    from sqlalchemy import Engine
+    from sqlalchemy import Engine, QueuePool
 
     from bot.encoder.encoder import Encoder
     from bot.knowledge.answer import Answerer
     from bot.serve import Running
     from bot.tagging.tagger import Tagger
+    from tests.services import PostgreSQL, RedisServer
 
 TEAM_KEY = "key-of-the-team-in-tests"
 
@@ -67,6 +69,59 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
     engine = new_database(tmp_path)
     yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A PostgreSQL cluster, shared: each test has a database of its own in it."""
+    from tests import services
+
+    with services.postgresql() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def pg_url(postgresql: PostgreSQL) -> Iterator[str]:
+    """`storage.url` of a migrated PostgreSQL database of the test's own."""
+    with postgresql.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[RedisServer]:
+    """A Redis, shared. A test that stops it starts it again."""
+    from tests.services import RedisServer
+
+    server = RedisServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_url(redis: RedisServer) -> str:
+    """`storage.redis_url` of a running Redis."""
+    return redis.url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
+def any_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """A migrated database of the test's own, of each kind."""
+    if request.param == "sqlite":
+        from tests.conversation.fakes import new_database
+
+        engine = new_database(tmp_path)
+    else:
+        from bot.storage.engine import open_engine
+
+        variables = {"REFILL_STORAGE_URL": request.getfixturevalue("pg_url")}
+        engine = open_engine(load_settings(tmp_path, variables))
+    yield engine
+    # A thread of a service that was stopped may still be at work; its connection would be left open.
+    for _ in range(500):
+        if not cast("QueuePool", engine.pool).checkedout():
+            break
+        time.sleep(0.01)
     engine.dispose()
 
 

@@ -1,6 +1,7 @@
 """Find what the tests need beside Python packages, or get it, or say in one line how.
 
-The browser is the system's Chromium; else Playwright's own download; else Debian's package, when root.
+The browser is the system's Chromium; else Playwright's own download; else Debian's package, when root. The database
+servers are the system's; else Debian's packages, when root.
 """
 
 from __future__ import annotations
@@ -9,9 +10,19 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_POSTGRESQL_PARTS = ("initdb", "postgres")
+# Where Debian's and Homebrew's packages keep what they leave off the PATH.
+_POSTGRESQL_FOLDERS = (
+    "/usr/lib/postgresql/*/bin",
+    "/opt/homebrew/opt/postgresql*/bin",
+    "/usr/local/opt/postgresql*/bin",
+)
+_NO_POSTGRESQL = "No PostgreSQL for the tests. Run: apt-get install postgresql   (macOS: brew install postgresql)"
+_NO_REDIS = "No Redis for the tests. Run: apt-get install redis-server   (macOS: brew install redis)"
 _REMEDY = "No browser for the tests. Run: apt-get install chromium   (or: .venv/bin/playwright install chromium)"
 
 
@@ -41,6 +52,37 @@ def browser() -> str:
     return found
 
 
+def postgresql() -> Path:
+    """The folder of PostgreSQL's programs: of those on the PATH, else of the newest that is installed.
+
+    Raises:
+        RuntimeError: There are none; the text is the line to run.
+    """
+    found = [Path(path).resolve().parent for path in (shutil.which("postgres"),) if path]
+    for pattern in _POSTGRESQL_FOLDERS:
+        found += sorted(Path("/").glob(pattern[1:]), key=_version, reverse=True)
+    for folder in found:
+        if all((folder / part).is_file() for part in _POSTGRESQL_PARTS):
+            return folder
+    raise RuntimeError(_NO_POSTGRESQL)
+
+
+def _version(folder: Path) -> int:
+    return int("".join(filter(str.isdecimal, folder.parent.name)) or 0)
+
+
+def redis() -> str:
+    """Path of a Redis (or Valkey) server.
+
+    Raises:
+        RuntimeError: There is none; the text is the line to run.
+    """
+    found = shutil.which("redis-server") or shutil.which("valkey-server")
+    if found is None:
+        raise RuntimeError(_NO_REDIS)
+    return found
+
+
 def _quietly(*command: str) -> bool:
     try:
         return subprocess.run(command, capture_output=True, timeout=900, check=False).returncode == 0
@@ -55,17 +97,47 @@ def ensure_browser() -> str:
     print("… Getting a browser for the tests", file=sys.stderr, flush=True)
     if _quietly(sys.executable, "-m", "playwright", "install", "chromium") and (found := downloaded_browser()):
         return found
+    _install("chromium", "fonts-noto-cjk", "fonts-thai-tlwg")
+    return browser()
+
+
+def _install(*packages: str) -> None:
+    """Get Debian's packages, when root on such a system."""
     if os.geteuid() == 0 and shutil.which("apt-get"):
         _quietly("apt-get", "update")
-        _quietly("apt-get", "install", "-y", "--no-install-recommends", "chromium", "fonts-noto-cjk", "fonts-thai-tlwg")
-        if found := system_browser():
-            return found
-    raise RuntimeError(_REMEDY)
+        _quietly("apt-get", "install", "-y", "--no-install-recommends", *packages)
+
+
+def _ensure(name: str, find: Callable[[], object], package: str) -> object:
+    try:
+        return find()
+    except RuntimeError:
+        print(f"… Getting {name} for the tests", file=sys.stderr, flush=True)
+        _install(package)
+        return find()
+
+
+def ensure_postgresql() -> object:
+    """PostgreSQL's programs, installed if need be."""
+    return _ensure("PostgreSQL", postgresql, "postgresql")
+
+
+def ensure_redis() -> object:
+    """A Redis server, installed if need be."""
+    return _ensure("Redis", redis, "redis-server")
+
+
+def main() -> int:
+    """Look for everything; 1 if something is missing."""
+    missing = 0
+    for name, ensure in (("Browser", ensure_browser), ("PostgreSQL", ensure_postgresql), ("Redis", ensure_redis)):
+        try:
+            print(f"✓ {name} for the tests: {ensure()}", file=sys.stderr)
+        except RuntimeError as error:
+            print(f"✗ {error}", file=sys.stderr)
+            missing = 1
+    return missing
 
 
 if __name__ == "__main__":
-    try:
-        print(f"✓ Browser for the tests: {ensure_browser()}", file=sys.stderr)
-    except RuntimeError as error:
-        print(f"✗ {error}", file=sys.stderr)
-        sys.exit(1)
+    sys.exit(main())

@@ -18,7 +18,7 @@ from bot.storage.engine import migrate, open_engine
 
 PARTS = [
     *("runtime", "Rasa's runtime", "packages", "encoder", "knowledge base"),
-    *("index", "tagger", "Rasa's model", "database", "ports"),
+    *("index", "tagger", "Rasa's model", "queues", "database", "Redis", "ports"),
 ]
 
 
@@ -59,7 +59,7 @@ def test_part_that_is_wrong_is_a_finding_and_the_others_are_looked_at(
     assert [finding.part for finding in findings] == PARTS
     assert findings[0] == Finding("runtime", True, "fine")
     assert findings[3] == Finding("encoder", False, "There is no encoder.", "Run it.")
-    assert findings[9] == Finding("ports", False, "Odd.", "Run `make setup`.")
+    assert findings[11] == Finding("ports", False, "Odd.", "Run `make setup`.")
 
 
 @pytest.fixture
@@ -129,6 +129,33 @@ def test_database(own: Settings) -> None:
     migrate(engine)
     engine.dispose()
     assert check._database(own) == "sqlite:///var/refill.db, tables current"
+
+
+@pytest.mark.services
+def test_database_on_postgresql(own: Settings, pg_url: str) -> None:
+    url = pg_url.replace("postgres@", "postgres:s3cret@")
+    assert check._database(own.replace(storage__url=url)) == f"{url.replace('s3cret', '***')}, tables current"
+
+
+def test_queues(own: Settings) -> None:
+    assert check._queues(own) == "support, success, account_management"
+    broken = own.with_section("queues", {"support": {"capacity": 0}})
+    found = {finding.part: finding for finding in inspect(broken)}["queues"]
+    assert not found.good
+    assert "capacity" in found.state
+
+
+def test_no_redis(own: Settings) -> None:
+    assert check._redis(own) == "not used"
+    with pytest.raises(RefillError, match=r"redis://:\*\*\*@127.*cannot be used: .*refused") as caught:
+        check._redis(own.replace(storage__redis_url="redis://:s3cret@127.0.0.1:1"))
+    assert "storage.redis_url" in caught.value.remedy
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.services
+def test_redis(own: Settings, redis_url: str) -> None:
+    assert check._redis(own.replace(storage__redis_url=redis_url)) == f"{redis_url} answers"
 
 
 def test_damaged_database(own: Settings) -> None:

@@ -11,9 +11,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from bot.conversation import events
 from bot.conversation.lines import one_line
 from bot.conversation.models import Conversation, Correction, Message, MessageTag, Tagging, now
 from bot.conversation.tags import SPEAKERS, Evidence, evidence_of
@@ -82,6 +83,8 @@ def correct(
         raise InvalidInput(f"There is no tag {name!r}.", f"Tags are {', '.join(TAGS)}.")
     by = one_line(by, "by", LONGEST_NAME)
     words = _words(quote, said)
+    # Its lock lets corrections of one tag follow each other.
+    conversation = events.locked(session, conversation_id)
     message = _message(session, conversation_id, number)
     tag = session.scalar(_tags_of(message).where(MessageTag.name == name))
     last = session.scalar(
@@ -112,6 +115,7 @@ def correct(
         created_at=now(),
     )
     session.add(made)
+    events.append(session, conversation, "tags", {"number": number, "name": name, "verdict": said}, f"person:{by}")
     session.flush()
     return _corrected(made, message, tag, new=True)
 
@@ -135,13 +139,6 @@ def _words(quote: str | None, verdict: Verdict) -> str | None:
 
 
 def _message(session: Session, conversation_id: str, number: int) -> Message:
-    # A write that changes nothing takes the write lock, so that corrections of one tag follow each other.
-    locked = update(Conversation).where(Conversation.id == conversation_id).values(last_number=Conversation.last_number)
-    if session.execute(locked.returning(Conversation.id)).first() is None:
-        raise NotFound(
-            "There is no such conversation.",
-            "Its id has 32 letters and digits; `refill cases NUMBER` shows that of a case.",
-        )
     place = (Message.conversation_id == conversation_id, Message.number == number)
     message = session.scalar(select(Message).where(*place)) if 0 < number < _TOO_LARGE else None
     if message is None:

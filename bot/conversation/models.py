@@ -33,6 +33,9 @@ class Conversation(Base):
         segment: Of Rasa's sender id; `segment_turns` turns were taken in it.
         misses: Questions in a row without an answer.
         account_id: The customer company, when known.
+        customer_id: Whom a verified identity names; None for a visitor nobody vouches for.
+        last_event: Number of its newest event.
+        lease_holder: The process that answers its messages, until `lease_until`.
     """
 
     __tablename__ = "conversations"
@@ -50,6 +53,10 @@ class Conversation(Base):
     misses: Mapped[int] = mapped_column(default=0)
     contact: Mapped[dict[str, str] | None] = mapped_column(JSON, default=None)
     account_id: Mapped[str | None] = mapped_column(String(100), default=None, index=True)
+    customer_id: Mapped[str | None] = mapped_column(String(100), default=None, index=True)
+    last_event: Mapped[int] = mapped_column(default=0, server_default="0")
+    lease_holder: Mapped[str | None] = mapped_column(String(32), default=None)
+    lease_until: Mapped[dt.datetime | None] = mapped_column(UtcDateTime, default=None)
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=now)
     updated_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=now)
 
@@ -86,6 +93,30 @@ class Message(Base):
     text: Mapped[str] = mapped_column(Text)
     content: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     waiting: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=now)
+
+
+class Event(Base):
+    """One lasting change of a conversation, in the order in which they happened. See `bot.conversation.events`.
+
+    Attributes:
+        number: Counts up from 1 within the conversation, without gaps.
+        kind: One of `bot.conversation.events.KINDS`.
+        visible: Whether the visitor may see it; the desk sees all.
+        data: What changed.
+        by: Who did it: `customer`, `bot`, `system`, or a person's or token's id behind its kind.
+    """
+
+    __tablename__ = "events"
+    __table_args__ = (UniqueConstraint("conversation_id", "number", name="uq_events_number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(30))
+    visible: Mapped[bool] = mapped_column(default=False)
+    data: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    by: Mapped[str] = mapped_column(String(60))
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=now)
 
 

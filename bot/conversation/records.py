@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bot.dialogue.turn import Case, Effect, Reply
 from bot.errors import ConversationError
+
+if TYPE_CHECKING:
+    from bot.handoff.waiting import Handoff
 
 Thumb = Literal["up", "down"]
 
@@ -36,7 +39,7 @@ class StoredMessage:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A conversation at one moment, with what a turn needs of its past."""
+    """A conversation at one moment, with what a turn needs of its past, and of people."""
 
     id: str
     channel: str
@@ -49,8 +52,13 @@ class Snapshot:
     segment_turns: int
     misses: int
     contact: dict[str, str] | None
-    case: Case | None
+    handoff: Handoff
     last_bot: StoredMessage | None
+
+    @property
+    def case(self) -> Case | None:
+        """The customer's newest open case, else their newest."""
+        return self.handoff.case
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,8 @@
-"""Who answers this message? Messages are stored, then answered one at a time and in order within a conversation."""
+"""Who answers this message? Messages are stored, then answered one at a time and in order within a conversation.
+
+Any number of processes do this on one database. Who stores a message answers it; what a process leaves behind that dies
+is taken up by the others, or by itself when it is back, once its leases have run out.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +35,8 @@ _ASK_PERSON = "/request_human"
 _CANCEL_FORM = "/stop"
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 10.0
+# A comparison is for what is learnt from it; no reply waits longer for it.
+_COMPARE_SECONDS = 1.0
 
 
 class Dialogue(Protocol):
@@ -77,6 +83,8 @@ class ConversationService:
         asks_again: Whether a question (the second) says the same as an earlier one.
         tag: What a text in a language carries; called in a thread once the text's turn is over.
         second_question: When to ask one, once a message's tags are known; None for never.
+        deadline: Seconds a turn may take; then a person takes over.
+        look: Seconds between two looks for messages that other processes left behind.
     """
 
     def __init__(
@@ -93,6 +101,8 @@ class ConversationService:
         asks_again: Callable[[str, str], bool] | None = None,
         tag: Callable[[str, str], Tagged] | None = None,
         second_question: Policy | None = None,
+        deadline: float = 10.0,
+        look: float = 2.0,
     ) -> None:
         self._store = store
         self._dialogue = dialogue
@@ -106,6 +116,9 @@ class ConversationService:
         self._asks_again = asks_again
         self._tagging = Tagging(store, tag, self._after_tagging) if tag else None
         self._second_question = second_question
+        self._deadline = deadline
+        self._look = look
+        self._looking: asyncio.Task[None] | None = None
         self._foreseen: set[asyncio.Task[object]] = set()
         self._workers: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
@@ -113,23 +126,43 @@ class ConversationService:
         self._stopping = False
 
     async def start(self) -> None:
-        """Go on with what was waiting when the process ended."""
-        self._waiting = await asyncio.to_thread(self._store.count_waiting)
-        for conversation_id in await asyncio.to_thread(self._store.waiting):
-            self._wake(conversation_id)
+        """Go on with what was waiting when the process ended, and look after what other processes leave behind."""
+        await self._take_up()
+        self._looking = asyncio.create_task(self._keep_looking(), name="look for waiting messages")
         if self._tagging:
             self._tagging.start()
+
+    async def _take_up(self) -> None:
+        self._waiting = await asyncio.to_thread(self._store.count_waiting)
+        for conversation_id in await asyncio.to_thread(self._store.waiting):
+            if conversation_id not in self._workers:
+                self._wake(conversation_id)
+
+    async def _keep_looking(self) -> None:
+        while True:
+            await asyncio.sleep(self._look)
+            try:
+                await self._take_up()
+            except Exception:
+                # The database failed; the workers say so, and the next look may find it well again.
+                logger.exception("Waiting messages could not be looked for")
 
     async def stop(self, seconds: float) -> None:
         """Finish turns and tags under way, for at most so many seconds; what remains is taken up at the next start."""
         self._stopping = True
         end = time.monotonic() + seconds
+        if self._looking:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+        unfinished = list(self._workers)
         workers = list(self._workers.values())
         if workers:
             _, late = await asyncio.wait(workers, timeout=seconds)
             for worker in late:
                 worker.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        for conversation_id in unfinished:
+            await asyncio.to_thread(self._store.give_back, conversation_id)
         if self._tagging:
             await self._tagging.stop(max(0.0, end - time.monotonic()))
 
@@ -172,7 +205,6 @@ class ConversationService:
         )
         if new:
             self._waiting += 1
-            self._delivery.notify(conversation_id)
             self._wake(conversation_id)
         return message, new
 
@@ -231,12 +263,14 @@ class ConversationService:
         try:
             outcome = await self._turn(message, snapshot)
             if self._asks_again and any(isinstance(effect, Answered) for effect in outcome.effects):
-                asks_again = await asyncio.to_thread(self._compare, message, self._asks_again)
+                asks_again = await self._compare(message, self._asks_again)
                 outcome = replace(outcome, asks_again=asks_again)
-            await asyncio.to_thread(self._store.finish_turn, message, snapshot.owner_version, outcome)
-            self._waiting -= 1
+            stored = await asyncio.to_thread(self._store.finish_turn, message, snapshot.owner_version, outcome)
         finally:
             self._delivery.notify(conversation_id, typing=False)
+        if stored is None:
+            return False
+        self._waiting = max(0, self._waiting - 1)
         if self._tagging:
             self._tagging.add(message, outcome.language)
         return True
@@ -245,21 +279,23 @@ class ConversationService:
         """What follows once a message's tags are known, also long after it when it was tagged at a later start."""
         if self._second_question is None:
             return
-        asked = await asyncio.to_thread(
-            self._store.ask_second_question, message, self._second_question, self._replies.reply
-        )
-        if asked:
-            self._delivery.notify(message.conversation_id)
+        await asyncio.to_thread(self._store.ask_second_question, message, self._second_question, self._replies.reply)
 
-    def _compare(self, message: StoredMessage, asks_again: Callable[[str, str], bool]) -> bool:
-        """Whether a message that was typed asks what was asked shortly before."""
+    async def _compare(self, message: StoredMessage, asks_again: Callable[[str, str], bool]) -> bool:
+        """Whether a message that was typed asks what was asked shortly before.
+
+        The customer has an answer: it must not be lost, or be late, for what would be learnt from it.
+        """
+
+        def compare() -> bool:
+            earlier = self._store.question_before(message)
+            return earlier is not None and asks_again(earlier, message.text)
+
         if message.content.get("payload"):
             return False
-        earlier = self._store.question_before(message)
         try:
-            return earlier is not None and asks_again(earlier, message.text)
-        except EncoderError as error:
-            # The customer has an answer: it must not be lost for what would be learnt from it.
+            return await asyncio.wait_for(asyncio.to_thread(compare), _COMPARE_SECONDS)
+        except (EncoderError, TimeoutError) as error:
             logger.warning("Message %s of %s was not compared: %s", message.number, message.conversation_id, error)
             return False
 
@@ -271,11 +307,15 @@ class ConversationService:
         language = snapshot.language if keep else detect(message.text, snapshot.language)
         if is_person(snapshot.owner):
             return Outcome((), language=language)
-        context = await self._context(message, snapshot, language, payload or "")
         slots = {f"contact_{part}": value for part, value in (snapshot.contact or {}).items()}
         sender = f"{snapshot.id}.{snapshot.segment}"
         try:
-            result = await self._dialogue.respond(sender, context, payload, slots)
+            async with asyncio.timeout(self._deadline):
+                context = await self._context(message, snapshot, language, payload or "")
+                result = await self._dialogue.respond(sender, context, payload, slots)
+        except TimeoutError:
+            logger.error("Turn %s of %s took more than %g s", message.number, snapshot.id, self._deadline)
+            return self._unavailable(snapshot, language)
         except DialogueError as error:
             logger.error("Turn %s of conversation %s failed: %s", message.number, snapshot.id, error)
             return self._unavailable(snapshot, language)
@@ -304,7 +344,7 @@ class ConversationService:
             text = await asyncio.to_thread(self._store.last_question, snapshot.id, message.number) or text
         before = None
         if not payload and leans(text):
-            before = await asyncio.to_thread(self._store.question_before, message)
+            before = snapshot.handoff.before or await asyncio.to_thread(self._store.question_before, message)
         last = snapshot.last_bot.content if snapshot.last_bot else {}
         offered_queue = message.content.get("offered_queue") or last.get("offered_queue") or "support"
         second_question = last.get("second_question")
@@ -322,6 +362,9 @@ class ConversationService:
             second_question=second_question,
             article_id=article_id,
             case=snapshot.case,
+            cases=snapshot.handoff.cases,
+            people=snapshot.handoff.people,
+            back_from_person=snapshot.handoff.back_from_person,
             contact=Contact.model_validate(snapshot.contact) if snapshot.contact else None,
         )
 

@@ -6,18 +6,21 @@ import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import DateTime, Dialect, Engine, create_engine, event
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import URL, DateTime, Dialect, Engine, create_engine, event
+from sqlalchemy.engine import ExceptionContext, make_url
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
-from bot.errors import StorageError
+from bot.errors import InvalidInput, StorageError
+from bot.settings import without_password
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
     from bot.settings import Settings
+
+_URLS = "Write sqlite:///var/refill.db, or postgresql://user:password@host/database."
 
 
 class Base(DeclarativeBase):
@@ -38,28 +41,68 @@ class UtcDateTime(TypeDecorator[dt.datetime]):
 
     def process_result_value(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
         """After it was read."""
-        return value.replace(tzinfo=dt.UTC) if value and value.tzinfo is None else value
+        if value is None:
+            return None
+        return value.astimezone(dt.UTC) if value.tzinfo else value.replace(tzinfo=dt.UTC)
 
 
 def open_engine(settings: Settings) -> Engine:
-    """An engine for `storage.url`.
+    """An engine for `storage.url`: a SQLite file, or PostgreSQL through psycopg.
 
     Raises:
-        StorageError: The URL is not a SQLite one.
+        StorageError: The URL is of another kind, or incomplete.
     """
+    given = settings["storage.url"]
     try:
-        url = make_url(settings["storage.url"])
-    except SQLAlchemyError as error:
+        url = make_url(given)
+    except (SQLAlchemyError, ValueError) as error:
+        raise StorageError(f"storage.url is not a database URL: {without_password(given)!r}.", _URLS) from error
+    if url.drivername in ("postgresql", "postgresql+psycopg") and url.database:
+        engine = _open_postgresql(url)
+    elif url.drivername in ("sqlite", "sqlite+pysqlite") and url.database and url.database != ":memory:":
+        engine = _open_sqlite(url, settings.root)
+    else:
         raise StorageError(
-            f"storage.url is not a database URL: {settings['storage.url']!r}.", "Write sqlite:///var/refill.db."
-        ) from error
-    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
-        raise StorageError(
-            f"storage.url must name a SQLite file. Currently, it is {settings['storage.url']!r}.",
-            "Write sqlite:///var/refill.db.",
+            "storage.url must name a SQLite file or a PostgreSQL database. "
+            f"Currently, it is {without_password(given)!r}.",
+            _URLS,
         )
-    file = Path(url.database)
-    file = file if file.is_absolute() else settings.root / file
+    event.listen(engine, "handle_error", _refuse_value)
+    return engine
+
+
+def _refuse_value(context: ExceptionContext) -> None:
+    """A number or text that no column can hold was sent by somebody: it is their error, not the database's."""
+    error = context.original_exception
+    refused: tuple[type[BaseException], ...] = (OverflowError, UnicodeEncodeError)
+    if context.dialect.name == "postgresql":  # SQLite's DataError means other things too.
+        refused += (context.dialect.loaded_dbapi.DataError,)
+    if isinstance(error, refused):
+        raise InvalidInput(
+            f"A value does not fit into the database: {error}.", "Send a shorter text, or a smaller number."
+        ) from error
+
+
+def _open_postgresql(url: URL) -> Engine:
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        isolation_level="READ COMMITTED",
+        pool_pre_ping=True,
+        pool_size=5,
+        max_overflow=15,
+        connect_args={"connect_timeout": 10, "application_name": "refill"},
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, record: Any) -> None:
+        connection.execute("SET TIME ZONE 'UTC'")
+        connection.commit()
+
+    return engine
+
+
+def _open_sqlite(url: URL, root: Path) -> Engine:
+    file = root / str(url.database)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -89,7 +132,7 @@ def _alembic(engine: Engine) -> Config:
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the tables up to date.
+    """Bring the tables up to date. Of several processes that start at once, one does it and the others wait.
 
     Raises:
         StorageError: The database cannot be opened or is newer than this version of Refill.
@@ -100,10 +143,7 @@ def migrate(engine: Engine) -> None:
     try:
         command.upgrade(_alembic(engine), "head")
     except (CommandError, SQLAlchemyError) as error:
-        raise StorageError(
-            f"The database {engine.url.database} cannot be brought up to date: {error}",
-            "Restore a backup, or move the file away to start with an empty one.",
-        ) from error
+        raise _unusable(engine, "brought up to date", error) from error
 
 
 def is_current(engine: Engine) -> bool:
@@ -120,7 +160,19 @@ def is_current(engine: Engine) -> bool:
         with engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision() == head
     except SQLAlchemyError as error:
-        raise StorageError(
-            f"The database {engine.url.database} cannot be read: {error}",
+        raise _unusable(engine, "read", error) from error
+
+
+def _unusable(engine: Engine, what: str, error: Exception) -> StorageError:
+    """What cannot be done with a database, why, and the way out."""
+    reason = str(getattr(error, "orig", None) or error).strip()
+    if engine.dialect.name == "sqlite":
+        return StorageError(
+            f"The database {engine.url.database} cannot be {what}: {reason}",
             "Restore a backup, or move the file away to start with an empty one.",
-        ) from error
+        )
+    remedy = "Restore a backup, or name an empty database in storage.url."
+    if isinstance(error, OperationalError):
+        remedy = "Check storage.url, and that its server runs, has this database and lets this user in."
+    name = without_password(engine.url.render_as_string(hide_password=True))
+    return StorageError(f"The database {name} cannot be {what}: {reason}", remedy)

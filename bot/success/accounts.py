@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from bot.conversation.lines import one_line
 from bot.conversation.models import Conversation, now
 from bot.errors import InvalidInput, NotFound
+from bot.storage.insert import insert_missing
 from bot.success.models import Account
 from bot.tagging.tags import STAGES
 
@@ -21,7 +22,7 @@ LONGEST_NAME = 200
 
 
 def ensure_account(session: Session, account_id: str) -> Account:
-    """The account with this id; made if there is none. Takes the write lock.
+    """The account with this id, with its write lock; made if there is none. Two who name a new one at once make one.
 
     Raises:
         InvalidInput: The id is not one.
@@ -31,15 +32,10 @@ def ensure_account(session: Session, account_id: str) -> Account:
             f"The account must have 1 to 100 letters, digits or . _ : @ -. Currently, it is {account_id!r}.",
             "Use the id by which your other systems know the company.",
         )
-    # A write, even of no row, takes the lock: two who name a new account at once make one.
+    moment = now()
+    insert_missing(session, Account, id=account_id, created_at=moment, updated_at=moment)
     session.execute(update(Account).where(Account.id == account_id).values(id=Account.id))
-    account = session.get(Account, account_id)
-    if account is None:
-        moment = now()
-        account = Account(id=account_id, created_at=moment, updated_at=moment)
-        session.add(account)
-        session.flush()
-    return account
+    return session.get_one(Account, account_id)
 
 
 def find_account(session: Session, account_id: str) -> Account:

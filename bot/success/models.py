@@ -16,6 +16,7 @@ class Account(Base):
     Attributes:
         id: As the company's other systems know it.
         stage: Where it stands in its life: `onboarding`, `adoption`, `retention`, `expansion`; None if nobody said.
+        plan: What it pays for, as the company names it; service levels may differ by it.
     """
 
     __tablename__ = "accounts"
@@ -23,6 +24,7 @@ class Account(Base):
     id: Mapped[str] = mapped_column(String(100), primary_key=True)
     name: Mapped[str | None] = mapped_column(String(200), default=None)
     stage: Mapped[str | None] = mapped_column(String(20), default=None)
+    plan: Mapped[str | None] = mapped_column(String(50), default=None)
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
 

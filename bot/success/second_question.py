@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Literal
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from bot.conversation import events
 from bot.conversation.models import BOT, Conversation, Decided, Message, MessageTag, Reaction, Tagging, now
 from bot.conversation.tags import conversation_tags
 from bot.dialogue.turn import Choice, Queue, Reply
 from bot.handoff.models import Escalation
+from bot.success.accounts import ensure_account
 from bot.success.models import Account, SecondQuestion
 from bot.tagging.tags import STAGES, Signal, Stage
 
@@ -243,25 +245,17 @@ def ask(
         say: Gives a response of domain.yml by its name and language.
         half_life_days: After so many days what was said counts half.
     """
+    if conversation.account_id is not None:
+        # The account's other conversations wait, so that only one of them asks.
+        ensure_account(session, conversation.account_id)
     facts = read_facts(session, conversation, number, half_life_days)
     stage = due(facts, policy)
     if stage is None:
         return None
     reply = say(f"utter_second_question_{stage}", conversation.language)
-    conversation.last_number += 1
-    conversation.updated_at = facts.moment
-    asked = Message(
-        conversation_id=conversation.id,
-        number=conversation.last_number,
-        author="bot",
-        text=reply.text,
-        content={
-            "second_question": stage,
-            "choices": [_below(choice, conversation.last_number).model_dump() for choice in reply.choices],
-        },
-        created_at=facts.moment,
-    )
-    session.add(asked)
+    choices = [_below(choice, conversation.last_number + 1).model_dump() for choice in reply.choices]
+    content = {"second_question": stage, "choices": choices}
+    asked = events.add_message(session, conversation, "bot", reply.text, content)
     session.add(
         SecondQuestion(
             conversation_id=conversation.id,

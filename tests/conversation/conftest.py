@@ -26,6 +26,6 @@ async def make_bench(engine: Engine) -> AsyncIterator[Callable[..., Bench]]:
 
 
 @pytest.fixture
-def bench(make_bench: Callable[..., Bench]) -> Bench:
+async def bench(make_bench: Callable[..., Bench]) -> Bench:
     """A service with the usual limits."""
     return make_bench()

@@ -14,6 +14,8 @@ from typing import Any
 from sqlalchemy import Engine, event, func, select, update
 from sqlalchemy.orm import Session
 
+from bot.conversation import events
+from bot.conversation.changes import Changes, bells
 from bot.conversation.delivery import Delivery
 from bot.conversation.models import Conversation, Message
 from bot.conversation.records import StoredMessage
@@ -111,12 +113,13 @@ def domain_replies() -> Replies:
 
 
 class Bench:
-    """A conversation service with all around it that it needs."""
+    """A conversation service with all around it that it needs; made in an event loop."""
 
-    def __init__(self, engine: Engine, **options: Any) -> None:
+    def __init__(self, engine: Engine, lease_seconds: float = 15.0, **options: Any) -> None:
         self.engine = engine
-        self.store = ConversationStore(engine)
         self.delivery = Delivery()
+        self.changes = Changes(engine, bells(self.delivery))
+        self.store = ConversationStore(self.changes, None, lease_seconds, domain_replies().reply)
         self.replies = domain_replies()
         self.dialogue = ScriptedDialogue()
         self.service = ConversationService(self.store, self.dialogue, self.replies, self.delivery, **options)
@@ -162,6 +165,16 @@ class Bench:
         """All escalations, oldest first."""
         with Session(self.engine, expire_on_commit=False) as session:
             return list(session.scalars(select(Escalation).order_by(Escalation.id)))
+
+
+def agent_says(changes: Changes | Engine, conversation_id: str, agent: str, text: str) -> StoredMessage:
+    """Take a conversation as a person and write to the customer."""
+    changes = changes if isinstance(changes, Changes) else Changes(changes)
+    with changes.transaction() as session:
+        conversation = events.locked(session, conversation_id)
+        conversation.hand_to(f"agent:{agent}")
+        message = events.add_message(session, conversation, "agent", text, {"name": agent}, f"person:{agent}")
+    return ConversationStore(changes).message(conversation_id, message.number)
 
 
 @asynccontextmanager

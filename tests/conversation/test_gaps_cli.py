@@ -49,7 +49,9 @@ def ask(store: ConversationStore, text: str, answer: Answer = NOTHING, language:
     conversation, _ = store.create("webchat", "public", language)
     message, _ = store.add_customer_message(conversation, "a", text, {})
     reply = Reply(text="Reply.", answered=answer)
-    (stored,) = store.finish_turn(message, 0, Outcome([reply], [Answered(answer=answer)], language))
+    replies = store.finish_turn(message, 0, Outcome([reply], [Answered(answer=answer)], language))
+    assert replies is not None
+    (stored,) = replies
     return conversation, stored.number
 
 

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
-from bot.channels.webchat.api import _shown
+from bot.channels.webchat.bodies import shown as as_shown
 from bot.conversation.models import Conversation, Message, MessageTag, now
 from bot.conversation.records import StoredMessage
 from bot.conversation.tags import conversation_tags
@@ -30,7 +30,7 @@ from bot.dialogue.turn import (
 from bot.success.models import Account, SecondQuestion
 from bot.success.second_question import Policy
 from bot.tagging.tags import STAGES, Stage
-from tests.conversation.fakes import PATIENCE, Bench, said
+from tests.conversation.fakes import PATIENCE, Bench, agent_says, said
 from tests.conversation.test_learning import answer_of, answers, has_none
 from tests.tagging.fakes import word_tagger
 
@@ -239,7 +239,7 @@ async def test_not_asked_when_the_owner_has_changed(bench: Bench, owner: str) ->
 
 async def test_not_asked_when_a_person_has_written(bench: Bench) -> None:
     message = await solved(bench)
-    bench.store.add_agent_message(message.conversation_id, "ada", "Good that it works.")
+    agent_says(bench.changes, message.conversation_id, "ada", "Good that it works.")
     bench.give_to(message.conversation_id, "bot")
     assert ask(bench, message) is None
 
@@ -411,6 +411,6 @@ async def test_marks_are_not_shown(bench: Bench) -> None:
     """The customer's page gets the question, not what a stored message remembers of its turn."""
     message = await solved(bench, stage="retention")
     assert ask(bench, message) is not None
-    shown = [_shown(stored).model_dump_json() for stored in bench.messages(message.conversation_id)]
+    shown = [as_shown(stored).model_dump_json() for stored in bench.messages(message.conversation_id)]
     assert '"choices":[{' in shown[-1]
     assert not any(word in one for one in shown for word in ("solved", "second_question", "retention"))

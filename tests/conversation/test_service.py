@@ -282,12 +282,12 @@ async def test_bot_goes_on_while_a_queue_owns_the_conversation(bench: Bench) -> 
 
 
 async def test_restart_takes_up_what_was_waiting(make_bench: MakeBench) -> None:
-    before = make_bench()
+    before = make_bench(lease_seconds=0.01)
     conversations = [await before.new() for _ in range(2)]
     for conversation in conversations:
         for number in range(3):
             before.store.add_customer_message(conversation, f"c{number}", f"text {number}", {})
-    after = make_bench()
+    after = make_bench(look=0.02)
     await after.service.start()
     await after.settled()
     for conversation in conversations:
@@ -296,7 +296,7 @@ async def test_restart_takes_up_what_was_waiting(make_bench: MakeBench) -> None:
 
 
 async def test_what_waits_at_the_start_counts_as_waiting(make_bench: MakeBench) -> None:
-    before = make_bench()
+    before = make_bench(lease_seconds=0.01)
     conversation = await before.new()
     before.store.add_customer_message(conversation, "a", "Hello", {})
     after = make_bench(max_waiting=1)
@@ -406,7 +406,7 @@ async def test_database_that_fails_once_leaves_no_message_unanswered(
 
     def fail_once(
         store: ConversationStore, message: StoredMessage, version: int, outcome: Outcome
-    ) -> list[StoredMessage]:
+    ) -> list[StoredMessage] | None:
         if failures:
             raise failures.pop()
         return finish_turn(store, message, version, outcome)

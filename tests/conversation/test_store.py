@@ -13,6 +13,7 @@ from bot.conversation.store import ConversationStore
 from bot.dialogue.turn import Answered, Choice, OfferPerson, Reply
 from bot.errors import NotFound
 from bot.knowledge.answer import Answer, Citation
+from tests.conversation.fakes import agent_says
 
 
 @pytest.fixture
@@ -161,21 +162,23 @@ def test_turn_that_fails_half_way_leaves_nothing(store: ConversationStore, engin
     assert store.count_waiting() == 1
 
 
-def test_agent_s_message_takes_the_conversation_over(store: ConversationStore, conversation: str) -> None:
+def test_agent_s_message_takes_the_conversation_over(
+    engine: Engine, store: ConversationStore, conversation: str
+) -> None:
     asked, _ = store.add_customer_message(conversation, "a", "one", {})
-    sent = store.add_agent_message(conversation, "ayse", "Hello, this is Ayşe.")
+    sent = agent_says(engine, conversation, "ayse", "Hello, this is Ayşe.")
     assert (sent.number, sent.author, sent.text, sent.client_id) == (2, "agent", "Hello, this is Ayşe.", None)
     snapshot = store.snapshot(conversation)
     assert (snapshot.owner, snapshot.owner_version) == ("agent:ayse", 1)
     assert store.finish_turn(asked, 0, Outcome([Reply(text="Too late")])) == []
-    store.add_agent_message(conversation, "ayse", "More")
+    agent_says(engine, conversation, "ayse", "More")
     assert store.snapshot(conversation).owner_version == 1
-    store.add_agent_message(conversation, "can", "I take over")
+    agent_says(engine, conversation, "can", "I take over")
     snapshot = store.snapshot(conversation)
     assert (snapshot.owner, snapshot.owner_version) == ("agent:can", 2)
     assert [m.number for m in store.messages_after(conversation, 0)] == [1, 2, 3, 4]
 
 
-def test_agent_s_message_to_nobody(store: ConversationStore) -> None:
+def test_agent_s_message_to_nobody(engine: Engine) -> None:
     with pytest.raises(NotFound):
-        store.add_agent_message("0" * 32, "ayse", "Hello")
+        agent_says(engine, "0" * 32, "ayse", "Hello")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from alembic import command
@@ -20,13 +24,28 @@ from bot.conversation import learning
 from bot.conversation.models import Decided
 from bot.errors import StorageError
 from bot.handoff import escalation
+from bot.handoff.models import Escalation
 from bot.settings import Settings
-from bot.storage.engine import Base, _alembic, is_current, migrate
+from bot.storage.engine import Base, _alembic, is_current, migrate, open_engine
+from tests.services import PostgreSQL
 
 assert bot.conversation.models
 assert bot.handoff.models
 assert bot.success.models
 PROJECT_TABLES = {
+    "api_tokens",
+    "audit",
+    "desk_sessions",
+    "drafts",
+    "events",
+    "notes",
+    "outbox",
+    "people",
+    "presences",
+    "ratings",
+    "saved_replies",
+    "sign_in_failures",
+    "webhooks",
     "account_signals",
     "accounts",
     "alembic_version",
@@ -152,7 +171,7 @@ def test_cases_of_an_earlier_version_keep_all_they_have(engine: Engine) -> None:
         case = escalation.read_case(session, 1)
         assert (case.queue, case.reason, case.status, case.signals) == ("support", "asked_for", "open", ())
         assert case.tags.kind == "neither"
-        assert escalation.close(session, 1).turn_number is None
+        assert session.get_one(Escalation, 1).turn_number is None
     command.downgrade(_alembic(engine), "0002")
     with engine.connect() as connection:
         assert connection.execute(text("SELECT queue, opened_at_number FROM escalations")).all() == [("support", 3)]
@@ -163,11 +182,80 @@ def test_models_and_migrations_agree(engine: Engine) -> None:
     assert differences(engine) == []
 
 
-def test_differences_would_be_seen(engine: Engine) -> None:
-    migrate(engine)
-    with engine.begin() as connection:
+def test_differences_would_be_seen(any_engine: Engine) -> None:
+    assert differences(any_engine) == []
+    with any_engine.begin() as connection:
         connection.execute(text("ALTER TABLE conversations DROP COLUMN misses"))
-    assert differences(engine) != []
+    assert differences(any_engine) != []
+
+
+@pytest.mark.services
+def test_postgresql_from_every_earlier_revision(postgresql: PostgreSQL, settings: Settings) -> None:
+    with postgresql.database("template0") as url:
+        engine = open_engine(settings.replace(storage__url=url))
+        for revision in revisions(engine):
+            command.upgrade(_alembic(engine), revision)
+            migrate(engine)
+            assert is_current(engine)
+            assert set(inspect(engine).get_table_names()) == PROJECT_TABLES
+            assert differences(engine) == []
+            command.downgrade(_alembic(engine), "base")
+            assert inspect(engine).get_table_names() == ["alembic_version"]
+        engine.dispose()
+
+
+_START = """
+import sys
+from pathlib import Path
+import alembic.command
+from bot.settings import load_settings
+from bot.storage.engine import is_current, migrate, open_engine
+
+engine = open_engine(load_settings(Path(sys.argv[1]), {"REFILL_STORAGE_URL": sys.argv[2]}))
+print("ready", flush=True)
+sys.stdin.readline()
+migrate(engine)
+print(is_current(engine))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
+def test_processes_that_start_at_once(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    with contextlib.ExitStack() as stack:
+        url = "sqlite:///refill.db"
+        if kind == "postgresql":
+            url = stack.enter_context(request.getfixturevalue("postgresql").database("template0"))
+        started = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", _START, tmp_path, url],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    cwd=Path(__file__).parents[2],
+                )
+            )
+            for _ in range(3)
+        ]
+        for process in started:
+            assert process.stdout
+            assert process.stdout.readline() == "ready\n"
+        for process in started:
+            assert process.stdin
+            process.stdin.write("\n")
+            process.stdin.flush()
+        assert [process.communicate(timeout=60)[0] for process in started] == ["True\n"] * 3
+
+
+def test_migration_that_fails_leaves_nothing(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE second_questions (id INTEGER)"))
+    with pytest.raises(StorageError, match="second_questions already exists"):
+        migrate(engine)
+    assert inspect(engine).get_table_names() == ["second_questions"]
+    with engine.connect() as connection:
+        assert connection.scalar(text("PRAGMA foreign_keys")) == 1
 
 
 def test_one_line_of_revisions(engine: Engine) -> None:
