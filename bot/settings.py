@@ -2,11 +2,14 @@
 
 Every setting is one row of SETTINGS: its name (`section.key`), its default and a line of help. A value comes from, in
 order: the environment (`REFILL_SECTION_KEY`), `refill.toml`, the default. Its type is the default's type.
+
+The sections of SECTIONS are tables of a shape of their own, in `refill.toml` only. Whoever uses one checks it.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +23,17 @@ from bot.tagging.tags import STAGES
 Value = str | int | float | bool
 
 
+def hidden(value: str) -> str:
+    """What is shown in place of a secret."""
+    return "(hidden)"
+
+
+def without_password(url: str) -> str:
+    """A URL with *** in place of its password; nothing else changes, even where it is no valid URL."""
+    url = re.sub(r"(:[^:@]*):.*@", r"\1:***@", url, flags=re.DOTALL)
+    return re.sub(r"([?&]password=)[^&]*", r"\1***", url)
+
+
 @dataclass(frozen=True)
 class Setting:
     """One row of the table: what it is called, what it is by default, what it does."""
@@ -30,6 +44,7 @@ class Setting:
     check: Callable[[Any], bool] = lambda value: True
     rule: str = ""
     secret: bool = False
+    mask: Callable[[str], str] = hidden
 
     @property
     def variable(self) -> str:
@@ -37,8 +52,8 @@ class Setting:
         return "REFILL_" + self.name.replace(".", "_").upper()
 
     def shown(self, value: object) -> str:
-        """A value as people may see it: a secret's is hidden, unless it is empty."""
-        return "(hidden)" if self.secret and value != "" else str(value)
+        """A value as people may see it: what is secret in it is hidden, unless it is empty."""
+        return self.mask(str(value)) if self.secret and value != "" else str(value)
 
 
 def _port(value: int) -> bool:
@@ -51,6 +66,15 @@ def _share(value: float) -> bool:
 
 def _key(value: str) -> bool:
     return value == "" or (len(value) >= 16 and value.isascii() and value.isprintable() and " " not in value)
+
+
+def _redis(value: str) -> bool:
+    return value == "" or value.startswith(("redis://", "rediss://", "unix://"))
+
+
+def _issuer(value: str) -> bool:
+    address = r"(https://[^\s/?#@]+|http://(localhost|127\.0\.0\.1)(:\d+)?)(/[^\s?#@]*)?"
+    return value == "" or re.fullmatch(address, value) is not None
 
 
 def _positive(value: float) -> bool:
@@ -85,7 +109,18 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "storage.url",
         "sqlite:///var/refill.db",
-        "Database file, as sqlite:///path; a relative path is below the project.",
+        "Database: sqlite:///path, a relative path is below the project; or postgresql://user:password@host/database.",
+        secret=True,
+        mask=without_password,
+    ),
+    Setting(
+        "storage.redis_url",
+        "",
+        "Redis that carries bells between several processes: redis://host; empty: one process.",
+        _redis,
+        "empty, or a URL that begins with redis://, rediss:// or unix://",
+        secret=True,
+        mask=without_password,
     ),
     Setting("encoder.model", "", "Folder or hub name of a sentence-transformers model; empty: the packaged one."),
     Setting(
@@ -162,6 +197,39 @@ SETTINGS: tuple[Setting, ...] = (
         "between 0 and 1",
     ),
     Setting(
+        "handoff.urgent_probability",
+        0.8,
+        "Urgency from which an outage or a defect makes a case by itself.",
+        _share,
+        "between 0 and 1",
+    ),
+    Setting(
+        "handoff.reopen_days",
+        7.0,
+        "Days in which a customer who asks for a person again gets the same case; 0: always a new one.",
+        lambda value: 0 <= value <= 3650,
+        "from 0 to 3650",
+    ),
+    Setting(
+        "handoff.tick",
+        5.0,
+        "Seconds between two looks at service levels, and at cases to be given out.",
+        _positive,
+        "greater than 0",
+    ),
+    Setting(
+        "outbox.max_attempts",
+        12,
+        "Tries of a delivery to a webhook before it is given up; 12 take about half an hour.",
+        lambda value: 1 <= value <= 100,
+        "from 1 to 100",
+    ),
+    Setting(
+        "outbox.allow_private",
+        False,
+        "Let webhooks lead to this machine and to private networks, on any port; http is then allowed on this machine.",
+    ),
+    Setting(
         "second_question.enabled",
         True,
         "Ask a short question of the bot's own after a problem is solved.",
@@ -180,7 +248,40 @@ SETTINGS: tuple[Setting, ...] = (
         lambda value: value in (*STAGES, "none"),
         "onboarding, adoption, retention, expansion or none",
     ),
+    Setting(
+        "desk.admin_email",
+        "admin@localhost",
+        "E-mail address of the first administrator, made when there is nobody yet.",
+        lambda value: 3 <= len(value) <= 200 and "@" in value[1:-1] and " " not in value,
+        "an e-mail address",
+    ),
+    Setting(
+        "desk.session_hours",
+        12,
+        "Hours without a request after which somebody has to sign in to the desk again; seven days at most.",
+        lambda value: 1 <= value <= 168,
+        "from 1 to 168",
+    ),
+    Setting(
+        "desk.oidc_issuer",
+        "",
+        "Address of the identity provider (OpenID Connect) people may sign in through; empty: passwords only.",
+        _issuer,
+        "empty, or an address that begins with https:// (http:// on this machine only)",
+    ),
+    Setting("desk.oidc_client_id", "", "Refill's name at the identity provider."),
+    Setting("desk.oidc_client_secret", "", "Refill's password at the identity provider.", secret=True),
+    Setting(
+        "desk.oidc_role",
+        "none",
+        "Role of people the identity provider knows and Refill does not; none: they are refused.",
+        lambda value: value in ("none", "agent", "success_manager", "lead", "administrator"),
+        "none, agent, success_manager, lead or administrator",
+    ),
 )
+
+# Read by bot.handoff.queues.
+SECTIONS = ("queues", "sla")
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
@@ -219,9 +320,12 @@ def _parse(setting: Setting, raw: object, source: str) -> Value:
 class Settings:
     """The values in force. `settings["server.port"]`; a name that is not in the table is an error."""
 
-    def __init__(self, values: Mapping[str, Value], root: Path) -> None:
+    def __init__(
+        self, values: Mapping[str, Value], root: Path, sections: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> None:
         self.root = root
         self._values = dict(values)
+        self._sections = dict(sections or {})
 
     def __getitem__(self, name: str) -> Any:
         if name not in _BY_NAME:
@@ -236,7 +340,27 @@ class Settings:
             if name not in _BY_NAME:
                 raise SettingsError(f"There is no setting '{name}'.")
             values[name] = value
-        return Settings(values, self.root)
+        return Settings(values, self.root, self._sections)
+
+    def section(self, name: str) -> Mapping[str, Any]:
+        """The table of one of SECTIONS as it is written, unchecked; empty where the file has none.
+
+        Raises:
+            SettingsError: There is no such section.
+        """
+        if name not in SECTIONS:
+            raise SettingsError(f"There is no section '{name}'.")
+        return self._sections.get(name, {})
+
+    def with_section(self, name: str, table: Mapping[str, Any]) -> Settings:
+        """A copy with another table for one of SECTIONS.
+
+        Raises:
+            SettingsError: There is no such section.
+        """
+        if name not in SECTIONS:
+            raise SettingsError(f"There is no section '{name}'.")
+        return Settings(self._values, self.root, {**self._sections, name: table})
 
     def path(self, *parts: str) -> Path:
         """A path below the project's root."""
@@ -273,10 +397,14 @@ def load_settings(root: Path | None = None, environ: Mapping[str, str] | None = 
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{file.name} is not valid TOML: {error}.", "Correct the line named.") from error
     written: dict[str, object] = {}
+    sections: dict[str, Mapping[str, Any]] = {}
     for section, table in tables.items():
         if not isinstance(table, dict):
             raise SettingsError(f"'{section}' in {file.name} must stand in a section, as in [server].")
-        written.update({f"{section}.{key}": value for key, value in table.items()})
+        if section in SECTIONS:
+            sections[section] = table
+        else:
+            written.update({f"{section}.{key}": value for key, value in table.items()})
     unknown = sorted(set(written) - set(_BY_NAME))
     if unknown:
         raise SettingsError(
@@ -291,4 +419,4 @@ def load_settings(root: Path | None = None, environ: Mapping[str, str] | None = 
             values[setting.name] = _parse(setting, written[setting.name], file.name)
         else:
             values[setting.name] = setting.default
-    return Settings(values, root)
+    return Settings(values, root, sections)
