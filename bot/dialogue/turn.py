@@ -15,16 +15,49 @@ from bot.knowledge.article import Audience
 from bot.tagging.tags import Signal, Stage
 
 Queue = Literal["support", "success", "account_management"]
-Reason = Literal["asked_for", "low_confidence", "bot_unavailable"]
+Reason = Literal["asked_for", "low_confidence", "bot_unavailable", "form_sent", "urgent_outage", "angry", "tags"]
 Offer = Literal["none", "answer", "choice", "person", "second_question"]
 
 
 class Case(BaseModel):
-    """The latest escalation of a conversation, as the customer may know it."""
+    """A case of the customer's own, as they may know it.
+
+    Attributes:
+        position: Place in its queue's line, from 1; None if it does not wait in one.
+        expected_minutes: Until a person's first word, probably; None without a basis.
+        assigned: Name of the person who has it.
+        resolution: Why it was closed, one of `bot.handoff.cases.RESOLUTIONS`; None for what older versions closed.
+        reopened: Whether it was closed before.
+        merged_into: The case that goes on in its place.
+    """
 
     number: int
     open: bool
     since: str
+    position: int | None = None
+    expected_minutes: int | None = None
+    assigned: str | None = None
+    resolution: str | None = None
+    reopened: bool = False
+    merged_into: int | None = None
+
+
+class People(BaseModel):
+    """Whether people are there, for a customer who would be handed over now.
+
+    Attributes:
+        open_now: Whether the queue works at the moment.
+        next_opening: When it works again, ISO 8601 in the queue's time zone; None while it does.
+        time_zone: Its name.
+        position: The place in the line of a case that would be made now; None where it is not known.
+        expected_minutes: Until a person's first word, probably; None without a basis.
+    """
+
+    open_now: bool = True
+    next_opening: str | None = None
+    time_zone: str = "UTC"
+    position: int | None = None
+    expected_minutes: int | None = None
 
 
 class Contact(BaseModel):
@@ -49,8 +82,12 @@ class TurnContext(BaseModel):
         offered_queue: The queue that offer meant.
         second_question: Stage of the second question that was asked.
         article_id: Of the article chosen with a button.
-        case: The latest escalation, if there is one.
+        case: The customer's case in this conversation: the newest open one, else the newest, if there is one.
+        cases: All of the customer's own they may ask about, of other conversations too if a verified identity says
+            that they are the same person's; newest first.
         contact: How to reach the customer, if that is known.
+        people: Whether people are there.
+        back_from_person: A person answered since the bot's last turn.
     """
 
     text: str = ""
@@ -63,7 +100,10 @@ class TurnContext(BaseModel):
     second_question: Stage | None = None
     article_id: str | None = None
     case: Case | None = None
+    cases: list[Case] = Field(default_factory=list)
     contact: Contact | None = None
+    people: People = Field(default_factory=People)
+    back_from_person: bool = False
 
 
 class Escalate(BaseModel):

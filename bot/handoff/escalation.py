@@ -8,37 +8,57 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from bot.conversation.models import BOT, Conversation, Message, now
+from bot.conversation.models import BOT, Conversation, Message, is_person, now
 from bot.conversation.tags import ConversationTags, conversation_tags
-from bot.errors import ConversationError, NotFound
-from bot.handoff.models import Escalation
+from bot.handoff import clocks, team
+from bot.handoff.access import no_case
+from bot.handoff.changing import hand_over, remember, tell
+from bot.handoff.models import SIGNAL, Escalation
+from bot.handoff.queues import Priority
+from bot.handoff.reopening import open_again, reopenable
+from bot.handoff.routing import Routing
 
 Author = Literal["customer", "employee", "bot", "agent"]
-SIGNAL = "signal"
+Reason = Literal[
+    "asked_for", "low_confidence", "urgent_outage", "angry", "tags", "form_sent", "bot_unavailable", "signal"
+]
+REASONS: tuple[Reason, ...] = get_args(Reason)
+BREAKDOWNS = ("outage", "defect")
 
 
 def escalate(
-    session: Session, conversation: Conversation, queue: str, reason: str, turn_number: int | None = None
+    session: Session,
+    conversation: Conversation,
+    queue: str,
+    reason: str,
+    turn_number: int | None = None,
+    routing: Routing | None = None,
 ) -> Escalation:
-    """The customer's own open case in a queue; made if there is none.
+    """The customer's own open case in a queue; one closed shortly before is opened again, else one is made.
 
-    The queue becomes the conversation's owner, unless a person has it already.
+    The queue becomes the conversation's owner, or the person who gets the case, unless a person has it already.
 
     Args:
         session: Of the transaction.
-        conversation: The customer's.
+        conversation: The customer's, locked.
         queue: For whom.
-        reason: Why; not `signal`.
+        reason: Why, one of REASONS; not `signal`.
         turn_number: The customer's message that led to it.
+        routing: What counts how much, and the queues.
     """
+    routing = routing or Routing()
     open_one = open_case(session, conversation.id, queue)
     if open_one:
         return open_one
+    before = reopenable(latest(session, conversation.id), queue, reason, routing.reopen_within)
+    if before:
+        before.turn_number = turn_number
+        return open_again(session, conversation, before, routing.queues, "customer", waits=True)
     made = Escalation(
         conversation_id=conversation.id,
         queue=queue,
@@ -47,19 +67,38 @@ def escalate(
         opened_at_number=conversation.last_number,
         contact=conversation.contact,
         turn_number=turn_number,
+        priority=priority_for(session, conversation, reason, routing),
         created_at=now(),
     )
+    made.waiting_since = made.created_at
     session.add(made)
     session.flush()
-    take_over_work(session, made)
-    if conversation.owner == BOT:
-        conversation.hand_to(f"queue:{queue}")
+    clocks.start(made, routing.queues, clocks.plan_of(session, conversation))
+    pushed = not is_person(conversation.owner) and team.push(session, made, routing.queues)
+    tell(session, conversation, made, "opened", "bot", turn=turn_number)
+    take_over_work(session, conversation, made, "bot")
+    if pushed:
+        hand_over(session, conversation, f"agent:{made.assignee}", "system")
+    elif conversation.owner == BOT:
+        hand_over(session, conversation, f"queue:{queue}", "bot")
     return made
 
 
-def open_case(session: Session, conversation_id: str, queue: str) -> Escalation | None:
-    """The customer's own open case in a queue."""
-    return session.scalar(_open_ones(conversation_id).where(Escalation.queue == queue, Escalation.reason != SIGNAL))
+def priority_for(session: Session, conversation: Conversation, reason: str, routing: Routing) -> Priority:
+    """The priority of a case at its opening, by its reason and by what the conversation carries."""
+    if reason == "urgent_outage":
+        return "urgent"
+    tags = conversation_tags(session, conversation.id, routing.half_life_days)
+    if tags.urgent and any(name in tags.probabilities for name in BREAKDOWNS):
+        return "urgent"
+    leaving = tags.probabilities.get("churn_risk", 0.0) >= routing.work_probability
+    return "high" if reason == "angry" or leaving else "normal"
+
+
+def open_case(session: Session, conversation_id: str, queue: str | None = None) -> Escalation | None:
+    """The customer's own open case in a queue, or in any; the oldest one."""
+    own = _open_ones(conversation_id).where(Escalation.reason != SIGNAL).order_by(Escalation.id).limit(1)
+    return session.scalar(own if queue is None else own.where(Escalation.queue == queue))
 
 
 def open_work(session: Session, conversation_id: str, queue: str) -> Escalation | None:
@@ -71,38 +110,17 @@ def _open_ones(conversation_id: str) -> Select[Escalation]:
     return select(Escalation).where(Escalation.conversation_id == conversation_id, Escalation.status == "open")
 
 
-def take_over_work(session: Session, case: Escalation) -> None:
+def take_over_work(session: Session, conversation: Conversation, case: Escalation, by: str) -> None:
     """Close open work on signals in the queue of a customer's case: the same people get both now, as one."""
-    work = open_work(session, case.conversation_id, case.queue)
+    work = open_work(session, conversation.id, case.queue)
     if work:
+        before = remember(conversation, work)
         work.status = "closed"
         work.closed_at = now()
-
-
-def close(session: Session, number: int) -> Escalation:
-    """Close an escalation; the conversation goes back to the bot when no case of the customer's is open.
-
-    Raises:
-        NotFound: There is no such case.
-        ConversationError: It is closed already.
-    """
-    found = _case(session, number)
-    if found.status != "open":
-        raise ConversationError(f"Case {number} is closed already.")
-    found.status = "closed"
-    found.closed_at = now()
-    session.flush()
-    conversation = session.get_one(Conversation, found.conversation_id)
-    if session.scalar(_open_ones(found.conversation_id).where(Escalation.reason != SIGNAL)) is None:
-        conversation.hand_to(BOT)
-    return found
-
-
-def _case(session: Session, number: int) -> Escalation:
-    found = session.get(Escalation, number)
-    if found is None:
-        raise NotFound(f"There is no case {number}.", "`refill cases` lists them.")
-    return found
+        work.closed_by = by
+        work.resolution = "duplicate"
+        work.merged_into = case.id
+        tell(session, conversation, work, "merged", by, before, into=case.id)
 
 
 def latest(session: Session, conversation_id: str) -> Escalation | None:
@@ -118,8 +136,10 @@ def latest(session: Session, conversation_id: str) -> Escalation | None:
 def keep_contact(session: Session, conversation: Conversation, contact: dict[str, str]) -> None:
     """Keep how to reach the customer, with the conversation and all that is open of it."""
     conversation.contact = contact
-    for escalation in session.scalars(_open_ones(conversation.id)):
-        escalation.contact = contact
+    for escalation in session.scalars(_open_ones(conversation.id)).all():
+        if escalation.contact != contact:
+            escalation.contact = contact
+            tell(session, conversation, escalation, "contact", "customer")
 
 
 @dataclass(frozen=True)
@@ -139,6 +159,8 @@ class Case:
     Attributes:
         signals: Names of those that made it; empty for the customer's own case.
         tags: What the conversation carries.
+        assignee: Name of who has it; None while nobody does.
+        clock: The one that is due next; None where none runs.
     """
 
     number: int
@@ -152,6 +174,10 @@ class Case:
     transcript: tuple[Line, ...]
     signals: tuple[str, ...]
     tags: ConversationTags
+    priority: str
+    assignee: str | None
+    resolution: str | None
+    clock: clocks.NextClock | None
 
 
 def read_case(session: Session, number: int, half_life_days: float = 30.0) -> Case:
@@ -165,7 +191,9 @@ def read_case(session: Session, number: int, half_life_days: float = 30.0) -> Ca
     Raises:
         NotFound: There is no such case.
     """
-    found = _case(session, number)
+    found = session.get(Escalation, number)
+    if found is None:
+        raise no_case(number)
     messages = session.scalars(
         select(Message).where(Message.conversation_id == found.conversation_id).order_by(Message.number)
     )
@@ -183,6 +211,10 @@ def read_case(session: Session, number: int, half_life_days: float = 30.0) -> Ca
         transcript,
         tuple(found.signals or ()),
         conversation_tags(session, found.conversation_id, half_life_days),
+        found.priority,
+        team.name(session, found.assignee) if found.assignee else None,
+        found.resolution,
+        clocks.next_clock(found),
     )
 
 

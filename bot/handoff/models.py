@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bot.conversation.models import now
@@ -28,6 +28,7 @@ class Escalation(Base):
         signals: Names of the signals that made it, in order; None for the customer's own case.
         priority: `urgent`, `high`, `normal` or `low`.
         assignee: Id of the person who has it; None while it waits in the queue.
+        pushed: It was given to them, they did not ask for it.
         version: Counts its changes.
         waiting_since: Since when the customer waits for a person's word; None once they had it.
         first_response_warn_at: When people are warned; `first_response_due`: when the promise is broken. So with the
@@ -60,6 +61,7 @@ class Escalation(Base):
     priority: Mapped[str] = mapped_column(String(10), default="normal", server_default="normal")
     assignee: Mapped[str | None] = mapped_column(String(60), default=None)
     assigned_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime, default=None)
+    pushed: Mapped[bool] = mapped_column(default=False, server_default=false())
     version: Mapped[int] = mapped_column(default=0, server_default="0")
     waiting_since: Mapped[dt.datetime | None] = mapped_column(UtcDateTime, default=None)
     first_response_warn_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime, default=None)

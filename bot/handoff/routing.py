@@ -1,11 +1,14 @@
-"""Which queue tags call for. Probabilities in, queues out: nothing is read or stored here."""
+"""What counts how much, and which queue tags call for. Probabilities in, queues out: nothing is read or stored here."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.dialogue.turn import Queue
+from bot.handoff.queues import Queues, default_queues, queues
+from bot.settings import Settings
 from bot.tagging.tags import TOPICS
 
 # Advocacy, goals, milestones and product feedback are good to know, and call for nobody.
@@ -26,10 +29,31 @@ class Routing:
     Attributes:
         work_probability: Signals below it call for nobody.
         half_life_days: After so many days what was said counts half.
+        urgent_probability: From which urgency an outage or defect makes a case by itself.
+        reopen_within: So long after it was closed the customer opens a case again, instead of making a new one.
+        queues: As configured.
     """
 
     work_probability: float = 0.6
     half_life_days: float = 30.0
+    urgent_probability: float = 0.8
+    reopen_within: dt.timedelta = dt.timedelta(days=7)
+    queues: Queues = field(default_factory=default_queues)
+
+
+def routing(settings: Settings) -> Routing:
+    """As the operator set it.
+
+    Raises:
+        SettingsError: A queue or service level is not valid.
+    """
+    return Routing(
+        settings["tagging.work_probability"],
+        settings["tagging.half_life"],
+        settings["handoff.urgent_probability"],
+        dt.timedelta(days=settings["handoff.reopen_days"]),
+        queues(settings),
+    )
 
 
 def called(tags: Mapping[str, float], at_least: float) -> dict[Queue, tuple[str, ...]]:

