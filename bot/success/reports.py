@@ -17,9 +17,10 @@ from bot.conversation.records import DuplicateId
 from bot.conversation.service import clean_text
 from bot.errors import InvalidInput
 from bot.language import detect
+from bot.outbox import outbox
 from bot.success.accounts import ensure_account
 from bot.success.models import AccountSignal
-from bot.success.signals import REPORT_SOURCES, Signal, as_signal
+from bot.success.signals import REPORT_SOURCES, Signal, as_signal, signal_json
 from bot.tagging.tags import SIGNALS, Tagged
 
 REPORT_ID_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._:@-]{0,99}$"
@@ -92,7 +93,10 @@ def take_report(session: Session, report: Report, tag: Callable[[str, str], Tagg
         return Landed(_signals(known), new=False)
     session.add_all(rows)
     session.flush()
-    return Landed(_signals(rows), new=True)
+    landed = _signals(rows)
+    for signal in landed:
+        outbox.enqueue_named(session, "signal.reported", None, {"account": report.account, **signal_json(signal)})
+    return Landed(landed, new=True)
 
 
 def _checked(report: Report, max_length: int) -> Report:

@@ -14,10 +14,10 @@ from bot.knowledge.importers.source import MAX_FILE_BYTES, Document, Unread, Unr
 from bot.knowledge.importers.web.addresses import parse_address, same_site
 from bot.knowledge.importers.web.fetch import IN_PARTS, Failed, Fetcher, LimitReached, Response, gunzip
 from bot.knowledge.importers.web.limits import Limits
-from bot.knowledge.importers.web.network import Network
 from bot.knowledge.importers.web.page import HTML, PDF, read_page, secure
 from bot.knowledge.importers.web.robots import Robots
 from bot.knowledge.importers.web.sitemap import Entry, looks_like_sitemap, read_sitemap
+from bot.network import Network
 
 Kind = Literal["auto", "html", "sitemap"]
 

@@ -22,7 +22,8 @@ from bot import __version__
 from bot.knowledge.importers.source import Unreadable
 from bot.knowledge.importers.web.addresses import parse_address
 from bot.knowledge.importers.web.limits import Limits
-from bot.knowledge.importers.web.network import CheckedBackend, Network
+from bot.knowledge.importers.web.network import refused
+from bot.network import CheckedBackend, Network
 
 AGENT = "RefillImporter"
 IN_PARTS = "Import the parts of the site one by one, each by its own sitemap and with a --name of its own."
@@ -101,7 +102,7 @@ class Fetcher:
         self.pause = limits.pause_seconds
         self._limits = limits
         self._network = network
-        self._backend = CheckedBackend(network)
+        self._backend = CheckedBackend(network, refused)
         self._pool = httpcore.ConnectionPool(
             ssl_context=network.tls(), max_connections=1, max_keepalive_connections=0, network_backend=self._backend
         )

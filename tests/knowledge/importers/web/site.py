@@ -13,8 +13,7 @@ from ipaddress import ip_address
 
 from bot.knowledge.importers.source import Document, Unread
 from bot.knowledge.importers.web import Kind, Limits, pages
-from bot.knowledge.importers.web.addresses import IPAddress, refusal
-from bot.knowledge.importers.web.network import Network
+from bot.network import IPAddress, Network, refusal
 
 HOST = "help.test"
 QUICK = Limits(pause_seconds=1e-6, connect_seconds=5, read_seconds=5, request_seconds=10, total_seconds=60)

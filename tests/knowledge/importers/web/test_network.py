@@ -12,7 +12,7 @@ import trustme
 
 from bot.knowledge.importers.source import Unread
 from bot.knowledge.importers.web import pages
-from bot.knowledge.importers.web.network import Network, look_up
+from bot.network import Network
 from tests.knowledge.importers.web.site import HOST, QUICK, Reply, Site, running_site
 
 
@@ -109,12 +109,6 @@ def test_a_slow_name_server_does_not_hold_us_up(site: Site) -> None:
     found = site.none("/a", limits=limits, network=dataclasses.replace(site.network(), look_up=slow))
     assert "in time" in found.reason
     assert time.monotonic() - began < 1.5
-
-
-def test_the_systems_own_look_up() -> None:
-    assert "127.0.0.1" in look_up("127.0.0.1", 80)
-    with pytest.raises(OSError, match=r"."):
-        look_up("nowhere.invalid", 80)
 
 
 @pytest.fixture(scope="module")
