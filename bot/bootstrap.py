@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -107,14 +108,19 @@ def fingerprint(files: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
-def run(title: str, command: Sequence[str | Path]) -> None:
+def run(title: str, command: Sequence[str | Path], live: bool = True) -> None:
     """Run a long command, showing that it goes on.
+
+    Args:
+        title: What it does.
+        command: To run.
+        live: Count its seconds where there is a terminal; not for two at the same time.
 
     Raises:
         BootstrapError: It failed; the end of what it printed is in the text.
     """
     begun = time.monotonic()
-    live = sys.stderr.isatty()
+    live = live and sys.stderr.isatty()
     if not live:
         say(f"… {title}")
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
@@ -139,7 +145,9 @@ def run(title: str, command: Sequence[str | Path]) -> None:
     say(f"{chr(13) if live else ''}✓ {title} ({time.monotonic() - begun:.0f} s)      ")
 
 
-def ensure_runtime(name: str, python: str, steps: Sequence[tuple[str, Sequence[str]]], files: Sequence[Path]) -> bool:
+def ensure_runtime(
+    name: str, python: str, steps: Sequence[tuple[str, Sequence[str]]], files: Sequence[Path], live: bool = True
+) -> bool:
     """Make a virtual environment and install into it, unless it was made from the same files; True if made now."""
     folder = ROOT / name
     interpreter = folder / "bin" / "python"
@@ -150,7 +158,7 @@ def ensure_runtime(name: str, python: str, steps: Sequence[tuple[str, Sequence[s
     stamp.unlink(missing_ok=True)
     if not version_of(str(interpreter)):
         shutil.rmtree(folder, ignore_errors=True)
-        run(f"Making {name}", [python, "-m", "venv", folder])
+        run(f"Making {name}", [python, "-m", "venv", folder], live)
     pip: list[str | Path] = [
         interpreter,
         "-m",
@@ -161,13 +169,13 @@ def ensure_runtime(name: str, python: str, steps: Sequence[tuple[str, Sequence[s
         "off",
     ]
     for title, arguments in steps:
-        run(title, [*pip, *arguments])
+        run(title, [*pip, *arguments], live)
     stamp.write_text(wanted, "utf-8")
     return True
 
 
 def ensure(dev: bool) -> None:
-    """Make both runtimes; with dev, what tests, lint and types need as well."""
+    """Make both runtimes, at the same time; with dev, what tests, lint and types need as well."""
     requirements = ROOT / "requirements"
     wanted = requirements / ("dev.txt" if dev else "runtime.txt")
     constraints = requirements / "constraints.txt"
@@ -178,21 +186,24 @@ def ensure(dev: bool) -> None:
     has_dev = dev_stamp.exists() and dev_stamp.read_text("utf-8") == fingerprint(dev_files)
     if dev and not has_dev:
         (ROOT / ".venv" / STAMP).unlink(missing_ok=True)
-    ensure_runtime(
-        ".venv",
-        find_modern(),
-        [
-            ("Installing PyTorch", ["-r", str(requirements / "torch.txt")]),
-            ("Installing Refill's packages", ["-r", str(wanted), "-c", str(constraints)]),
-            ("Installing Refill", ["--no-build-isolation", "--no-deps", "--editable", "."]),
-        ],
-        main_files,
-    )
-    if dev:
-        dev_stamp.write_text(fingerprint(dev_files), "utf-8")
     rasa = [requirements / "rasa.txt", requirements / "constraints-rasa.txt"]
-    arguments = ["-r", str(rasa[0]), "-c", str(rasa[1])]
-    ensure_runtime(".venv-rasa", find_310(), [("Installing Rasa (about 2 minutes)", arguments)], rasa)
+    installing_rasa = [("Installing Rasa (about 2 minutes)", ["-r", str(rasa[0]), "-c", str(rasa[1])])]
+    modern, old = find_modern(), find_310()
+    with ThreadPoolExecutor(1) as beside:
+        other = beside.submit(ensure_runtime, ".venv-rasa", old, installing_rasa, rasa, live=False)
+        ensure_runtime(
+            ".venv",
+            modern,
+            [
+                ("Installing PyTorch", ["-r", str(requirements / "torch.txt")]),
+                ("Installing Refill's packages", ["-r", str(wanted), "-c", str(constraints)]),
+                ("Installing Refill", ["--no-build-isolation", "--no-deps", "--editable", "."]),
+            ],
+            main_files,
+        )
+        if dev:
+            dev_stamp.write_text(fingerprint(dev_files), "utf-8")
+        other.result()
 
 
 def main() -> int:

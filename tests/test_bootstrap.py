@@ -111,7 +111,7 @@ def test_a_runtime_is_made_once_and_again_when_its_requirements_change(
     requirements.write_text("one\n", "utf-8")
     steps: list[str] = []
 
-    def record(title: str, command: object) -> None:
+    def record(title: str, command: object, live: bool) -> None:
         steps.append(title)
         if title == "Making .venv":
             interpreter(tmp_path / ".venv" / "bin" / "python", "3.12")
@@ -132,7 +132,7 @@ def test_a_runtime_is_made_once_and_again_when_its_requirements_change(
 def test_a_half_made_runtime_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
 
-    def fail(title: str, command: object) -> None:
+    def fail(title: str, command: object, live: bool) -> None:
         raise bootstrap.BootstrapError("the network is away")
 
     steps = [("Installing", ["-r", "x"])]
@@ -141,7 +141,7 @@ def test_a_half_made_runtime_is_finished(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(bootstrap.BootstrapError):
         bootstrap.ensure_runtime(".venv", sys.executable, steps, [])
     done: list[str] = []
-    monkeypatch.setattr(bootstrap, "run", lambda title, command: done.append(title))
+    monkeypatch.setattr(bootstrap, "run", lambda title, command, live: done.append(title))
     assert bootstrap.ensure_runtime(".venv", sys.executable, steps, []) is True
     assert done == ["Installing"]
 
