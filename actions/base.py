@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
 from bot.dialogue.turn import Effect, Escalate, Reason, TurnContext
+from bot.handoff.moments import in_words
 
 # Stands in a reply until the escalation is stored and has its number.
 CASE_NUMBER = "{case_number}"
@@ -49,7 +51,30 @@ def hand_off(dispatcher: CollectingDispatcher, context: TurnContext, reason: Rea
         say(dispatcher, "utter_already_handed_off", case_number=context.case.number)
     else:
         request(dispatcher, Escalate(queue=context.offered_queue, reason=reason))
+        say_handed_off(dispatcher, context)
+
+
+def say_handed_off(dispatcher: CollectingDispatcher, context: TurnContext) -> None:
+    """Say that a case was made, and honestly when somebody will read it."""
+    people = context.people
+    back = next_opening(context)
+    if back:
+        say(dispatcher, "utter_handed_off_closed", case_number=CASE_NUMBER, next_opening=back)
+    elif people.position and people.expected_minutes:
+        values = {"position": people.position, "minutes": people.expected_minutes}
+        say(dispatcher, "utter_handed_off_time", case_number=CASE_NUMBER, **values)
+    elif people.position and people.position > 1:
+        say(dispatcher, "utter_handed_off_place", case_number=CASE_NUMBER, position=people.position)
+    else:
         say(dispatcher, "utter_handed_off", case_number=CASE_NUMBER)
+
+
+def next_opening(context: TurnContext) -> str | None:
+    """When people are back, in words of the conversation's language; None while they are there."""
+    people = context.people
+    if people.open_now or people.next_opening is None:
+        return None
+    return in_words(dt.datetime.fromisoformat(people.next_opening), people.time_zone, context.language)
 
 
 def intent_of(tracker: Tracker) -> tuple[str, float]:

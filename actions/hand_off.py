@@ -12,7 +12,11 @@ from bot.dialogue.turn import TurnContext
 
 
 class ActionHandOff(TurnAction):
-    """Escalates to the queue that was offered, support by default; once, however often it is asked for."""
+    """Escalates to the queue that was offered, support by default; once, however often it is asked for.
+
+    Tells the case's number, and the place in the line or, outside of hours, when people are back. The contact form
+    follows (data/rules/people.yml).
+    """
 
     def name(self) -> str:
         """As in domain.yml."""

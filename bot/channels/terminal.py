@@ -69,7 +69,7 @@ async def _messages(http: httpx.AsyncClient, base: str, seen: int, wait: float) 
 
 
 def _show(console: Console, message: dict[str, Any], choices: list[dict[str, str]]) -> None:
-    console.print(f"[bold cyan]{message['author']}[/]")
+    console.print(message["name"] or message["author"], style="bold cyan", markup=False, highlight=False)
     console.print(Markdown(message["text"]))
     for citation in message["citations"]:
         console.print(f"[dim]  ↳ {citation['title']}  {citation['url']}[/]")

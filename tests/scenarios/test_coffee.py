@@ -18,10 +18,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bot.conversation.models import Conversation, Tagging
-from bot.conversation.store import ConversationStore
 from bot.encoder.encoder import Encoder
 from bot.errors import TaggingError
-from bot.handoff import escalation
 from bot.handoff.models import Escalation
 from bot.knowledge.answer import Answerer
 from bot.settings import Settings
@@ -29,6 +27,8 @@ from bot.storage.engine import open_engine
 from bot.tagging.tagger import Tagger
 from bot.tagging.tags import Tagged
 from tests.conftest import TEAM_KEY, Product, start_product
+from tests.conversation.fakes import agent_says
+from tests.handoff.fakes import close
 from tests.scenarios.conftest import Visit
 from tests.scenarios.visitor import Visitor
 
@@ -116,7 +116,7 @@ def _cases(product: Product, guest: Visitor) -> list[Escalation]:
 
 def _close(product: Product, number: int) -> None:
     with _database(product) as session:
-        escalation.close(session, number)
+        close(session, number)
 
 
 @contextlib.contextmanager
@@ -169,7 +169,7 @@ def test_the_problem_goes_to_support_and_the_signal_to_account_management(
     # Work for people, of which the customer knows nothing: the bot goes on answering.
     assert _open_cases(product, guest) == [("account_management", "signal", ["expansion"])]
     assert guest.state()["case"] is None
-    assert guest.state()["owner"] == "bot"
+    assert guest.state()["owner"]["kind"] == "bot"
     guest.say(scene.person)
     _wait_for_tags(product, guest)
     assert sorted(_open_cases(product, guest), key=lambda case: case[0]) == [
@@ -196,11 +196,23 @@ def test_the_customer_is_shown_neither_tags_nor_the_signals_work(product: Produc
     case, _ = _report_and_ask_for_a_person(product, guest, SCENES[language])
     state, messages = guest.state(), guest.messages()
     events = _events(guest, state["last_number"])
-    assert set(state) == {"id", "language", "owner", "last_number", "case"}
-    assert (state["owner"], state["case"]["number"], set(state["case"])) == ("queue", case, {"number", "open", "since"})
+    assert set(state) == {"id", "language", "owner", "last_number", "last_event", "case", "rating"}
+    assert state["owner"]["name"] is None
+    assert (state["owner"]["kind"], state["case"]["number"]) == ("queue", case)
+    assert set(state["case"]) == {
+        "number",
+        "open",
+        "since",
+        "position",
+        "expected_minutes",
+        "open_now",
+        "next_opening",
+        "reachable",
+    }
     assert {key for message in messages for key in message} == {
         "number",
         "author",
+        "name",
         "client_id",
         "text",
         "html",
@@ -208,9 +220,10 @@ def test_the_customer_is_shown_neither_tags_nor_the_signals_work(product: Produc
         "citations",
         "answer",
         "thumb",
+        "rating",
         "created_at",
     }
-    assert {event for event, _ in events} <= {"message", "typing"}
+    assert {event for event, _ in events} <= {"message", "typing", "owner", "case"}
     assert len([event for event, _ in events if event == "message"]) == len(messages)
     shown = f"{state} {messages} {events}"
     for word in ("defect", "expansion", "account_management", "proactive", "probability", "evidence"):
@@ -222,10 +235,10 @@ def test_closing_the_case_leaves_the_work_open_and_gives_the_conversation_back(p
     case, work = _report_and_ask_for_a_person(product, guest, SCENES["en"])
     _close(product, case)
     assert _open_cases(product, guest) == [("account_management", "signal", ["expansion"])]
-    assert (guest.state()["owner"], guest.state()["case"]["open"]) == ("bot", False)
+    assert (guest.state()["owner"]["kind"], guest.state()["case"]["open"]) == ("bot", False)
     _close(product, work)
     assert _open_cases(product, guest) == []
-    assert guest.state()["owner"] == "bot"
+    assert guest.state()["owner"]["kind"] == "bot"
     assert guest.say("How do I reset my Back Office password?")[0]["citations"]
 
 
@@ -289,7 +302,7 @@ def test_a_person_for_one_who_only_thinks_of_leaving_is_of_the_success_team(
     assert str(number) in told[0]["text"]
     _wait_for_tags(product, guest)
     assert _open_cases(product, guest) == [("success", "asked_for", None)]
-    assert (guest.state()["case"]["number"], guest.state()["owner"]) == (number, "queue")
+    assert (guest.state()["case"]["number"], guest.state()["owner"]["kind"]) == (number, "queue")
 
 
 def test_what_the_customer_writes_to_a_person_is_tagged_and_nothing_the_bot_or_the_person_says(
@@ -298,13 +311,16 @@ def test_what_the_customer_writes_to_a_person_is_tagged_and_nothing_the_bot_or_t
     guest = visit(product, "en")
     guest.say("can I please talk to a real person")
     engine = open_engine(product.settings)
-    ConversationStore(engine).add_agent_message(
-        guest.id, "ada", "Your receipt printer is broken, and we open two more cafés in May. Are you leaving us?"
+    agent_says(
+        engine,
+        guest.id,
+        "ada",
+        "Your receipt printer is broken, and we open two more cafés in May. Are you leaving us?",
     )
     engine.dispose()
     guest.post(text="The receipt printer prints nothing at all.").raise_for_status()
     number = _wait_for_tags(product, guest)
-    assert guest.state()["owner"] == "agent"
+    assert guest.state()["owner"]["kind"] == "agent"
     messages = guest.messages()
     assert {"bot", "agent", "customer"} == {message["author"] for message in messages}
     assert messages[-1]["number"] == number, "the bot talked over a person"

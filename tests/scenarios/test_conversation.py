@@ -71,7 +71,7 @@ def test_a_person_within_one_turn_and_contact_afterwards(
     guest = visit(product, language)
     told, asked = guest.say(request_text)
     state = guest.state()
-    assert state["owner"] == "queue"
+    assert state["owner"]["kind"] == "queue"
     assert str(state["case"]["number"]) in told["text"]
     assert asked["text"] == _reply(product, "utter_ask_contact_name", language)
     guest.say(name)
@@ -110,7 +110,7 @@ def test_a_person_right_after_an_answer_and_after_a_clarification(product: Produ
         guest = visit(product, "en")
         guest.say(before)
         guest.say("this is not enough, get me a human")
-        assert guest.state()["owner"] == "queue"
+        assert guest.state()["owner"]["kind"] == "queue"
 
 
 def test_the_form_is_interrupted_by_a_question_and_goes_on(product: Product, visit: Visit) -> None:

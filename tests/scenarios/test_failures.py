@@ -36,7 +36,7 @@ def test_a_killed_rasa_is_replaced_and_customers_are_handed_to_people_meanwhile(
     os.kill(first, signal.SIGKILL)
     replies = guest.say("kart okuyucu bağlanmıyor")
     state = guest.state()
-    assert state["owner"] == "queue"
+    assert state["owner"]["kind"] == "queue"
     assert f"{state['case']['number']} numarasıyla" in texts(replies)
     assert _wait_until(lambda: guest.http.get("/health").json()["status"] == "degraded", 10)
     # Said again while it is down: the same case, not a second one.

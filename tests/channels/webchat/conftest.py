@@ -105,7 +105,7 @@ async def make_chat(tmp_path: Path) -> AsyncIterator[Callable[..., Chat]]:
 
 
 @pytest.fixture
-def chat(make_chat: Callable[..., Chat]) -> Chat:
+async def chat(make_chat: Callable[..., Chat]) -> Chat:
     """A web chat with the usual limits."""
     return make_chat()
 

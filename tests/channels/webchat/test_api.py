@@ -12,12 +12,13 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.channels.webchat import api
+from bot.channels.webchat import stream
 from bot.conversation.records import Outcome
 from bot.dialogue.turn import Choice, Escalate, Reply, TurnResult
 from bot.knowledge.answer import Citation
 from tests.channels.webchat.conftest import API, Chat, Visitor, assert_error
-from tests.conversation.fakes import PATIENCE, Call, domain_replies, said
+from tests.conversation.fakes import PATIENCE, Call, agent_says, domain_replies, said
+from tests.handoff.fakes import person
 
 # Creating and posting
 
@@ -31,7 +32,15 @@ async def test_conversation_is_begun(chat: Chat, body: dict[str, Any] | None) ->
     visitor = Visitor(created["id"], created["token"])
     found = await chat.http.get(visitor.url, headers=visitor.headers)
     language = (body or {}).get("language") or "en"
-    assert found.json() == {"id": visitor.id, "language": language, "owner": "bot", "last_number": 0, "case": None}
+    assert found.json() == {
+        "id": visitor.id,
+        "language": language,
+        "owner": {"kind": "bot", "name": None},
+        "last_number": 0,
+        "last_event": 0,
+        "case": None,
+        "rating": None,
+    }
 
 
 async def test_conversations_have_different_secrets(chat: Chat) -> None:
@@ -115,12 +124,21 @@ async def test_html_of_a_reply_is_safe(chat: Chat, text: str) -> None:
         assert forbidden not in html
 
 
-@pytest.mark.parametrize("owner", ["bot", "queue:support", "agent:ayse"])
-async def test_state_tells_who_owns_it_but_not_the_name(chat: Chat, owner: str) -> None:
+@pytest.mark.parametrize(
+    ("owner", "shown"),
+    [
+        ("bot", {"kind": "bot", "name": None}),
+        ("queue:account_management", {"kind": "queue", "name": None}),
+        (f"agent:{'ada':0<32}", {"kind": "agent", "name": "Ada"}),
+    ],
+)
+async def test_state_tells_who_owns_it_by_name_not_by_id(chat: Chat, owner: str, shown: dict[str, Any]) -> None:
     visitor = await chat.begin()
+    with chat.bench.changes.transaction() as session:
+        person(session, "Ada")
     chat.bench.give_to(visitor.id, owner)
     state = (await chat.http.get(visitor.url, headers=visitor.headers)).json()
-    assert state["owner"] == owner.partition(":")[0]
+    assert state["owner"] == shown
 
 
 async def test_state_tells_the_case(chat: Chat) -> None:
@@ -134,17 +152,21 @@ async def test_state_tells_the_case(chat: Chat) -> None:
         "number": escalation.id,
         "open": True,
         "since": escalation.created_at.strftime("%Y-%m-%d %H:%M UTC"),
+        "position": 1,
+        "expected_minutes": None,
+        "open_now": True,
+        "next_opening": None,
+        "reachable": False,
     }
-    assert (state["owner"], state["last_number"]) == ("queue", 2)
+    assert (state["owner"], state["last_number"]) == ({"kind": "queue", "name": None}, 2)
 
 
 async def test_message_of_an_agent(chat: Chat) -> None:
     visitor = await chat.begin()
-    chat.bench.store.add_agent_message(visitor.id, "ayse", "**Hello**, <b>I am Ayşe</b>.")
+    agent_says(chat.bench.changes, visitor.id, "ayse", "**Hello**, <b>I am Ayşe</b>.")
     (message,) = (await chat.read(visitor)).json()["messages"]
-    assert (message["author"], message["client_id"]) == ("agent", None)
+    assert (message["author"], message["name"], message["client_id"]) == ("agent", "ayse", None)
     assert message["html"] == "<p><strong>Hello</strong>, &lt;b&gt;I am Ayşe&lt;/b&gt;.</p>\n"
-    assert "ayse" not in json.dumps(message)
 
 
 async def test_bot_that_fails(chat: Chat) -> None:
@@ -234,12 +256,12 @@ async def test_waiting_ends_with_the_reply(chat: Chat) -> None:
 
 
 async def test_follower_sees_what_another_process_stored(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "_HEARTBEAT_SECONDS", 0.01)
+    monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.01)
     visitor = await chat.begin()
     async with chat.live() as http:
         following = asyncio.create_task(take(http, visitor, 1))
         await asyncio.sleep(0.05)
-        await asyncio.to_thread(chat.bench.store.add_agent_message, visitor.id, "ayse", "Hello")  # Rings no bell here.
+        await asyncio.to_thread(agent_says, chat.bench.engine, visitor.id, "ayse", "Hello")  # Rings no bell here.
         found = await following
     assert [event.data["text"] for event in found if event.kind == "message"] == ["Hello"]
 
@@ -317,7 +339,7 @@ async def test_reader_who_comes_back_gets_exactly_the_rest(chat: Chat) -> None:
 
 
 async def test_reader_gets_more_than_a_batch_at_once(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "_HEARTBEAT_SECONDS", 3600.0)
+    monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 3600.0)
     monkeypatch.setattr("tests.channels.webchat.test_api.PATIENCE", 3.0)
     visitor = await chat.begin()
     store_messages(chat, visitor, 250)
@@ -349,12 +371,12 @@ async def test_reader_sees_the_message_the_typing_and_the_reply(chat: Chat) -> N
         gate.set()
         while len(found) < 5:
             found.append(await anext(stream))
-    assert found[0] == Event("typing", None, False)
+    assert found[0] == Event("typing", None, {"typing": False, "who": "bot"})
     assert {(e.kind, e.id) for e in found[1:3]} == {("message", 1), ("typing", None)}
-    assert Event("typing", None, True) in found[1:3]
+    assert Event("typing", None, {"typing": True, "who": "bot"}) in found[1:3]
     assert [(e.kind, e.id) for e in found[3:]] == [("message", 2), ("typing", None)]
     assert found[3].data["text"] == "Here."
-    assert found[4].data is False
+    assert found[4].data == {"typing": False, "who": "bot"}
 
 
 async def test_readers_do_not_see_other_conversations(chat: Chat) -> None:
@@ -390,7 +412,7 @@ async def test_stream_ends_when_the_server_closes(chat: Chat) -> None:
 
 
 async def test_heartbeat_keeps_the_line_open(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "_HEARTBEAT_SECONDS", 0.01)
+    monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.01)
     visitor = await chat.begin()
     seen: list[str] = []
     async with (

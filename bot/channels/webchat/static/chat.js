@@ -14,8 +14,12 @@ const chat = document.querySelector("[data-chat]");
 const part = (name) => chat.querySelector(`[data-${name}]`);
 const [launcher, panel, scroller, text, confirmation] = ["launcher", "panel", "scroller", "text", "confirm"].map(part);
 const whole = window.matchMedia("(max-width: 480px), (max-height: 480px)");
+const touch = window.matchMedia("(pointer: coarse)");
 const conversation = new Conversation(language);
-const view = new View(part("log"), part("verdict"), words, conversation);
+const view = new View(part("log"), { verdict: part("verdict"), card: part("rating-card") }, words, conversation);
+// In the visitor's own time zone.
+const clock = { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" };
+const day = new Intl.DateTimeFormat(document.documentElement.lang, clock);
 
 let opener = launcher;
 let stuckAt = 0; // Where the chat scrolled to by itself; above it the visitor reads on their own.
@@ -54,14 +58,17 @@ function context({ previousElementSibling: question }) {
 }
 
 function draw() {
-  const { list, outbox, typing, connected, escalation, loaded } = conversation;
+  const { list, outbox, typists, connected, loaded } = conversation;
+  const typing = typists.bot || typists.agent;
   const following = scroller.scrollTop >= stuckAt - 8;
   const first = view.draw();
   part("welcome").hidden = !loaded || list.length + outbox.length > 0;
   part("typing").hidden = !typing;
+  const person = conversation.owner.name ?? words.agent;
+  const sign = typists.agent ? fill(words.agent_typing, { name: person }) : words.typing;
+  if (part("typist").textContent !== sign) part("typist").textContent = sign;
   part("restart").hidden = !list.length && !outbox.length;
-  part("case").hidden = !escalation?.open;
-  if (escalation?.open) part("case").textContent = fill(words.case, escalation);
+  drawCase();
   const trouble = navigator.onLine ? (connected ? "" : words.reconnecting) : words.offline;
   part("connection").hidden = !trouble;
   part("connection").textContent = trouble;
@@ -71,6 +78,45 @@ function draw() {
   // The sign of typing that goes leaves less to scroll: the visitor still follows.
   else if (following) stuckAt = Math.min(stuckAt, scroller.scrollTop);
   count(list);
+}
+
+/** The quiet bar of who waits: their case, their place, when people are back. */
+function drawCase() {
+  const { escalation: found, owner } = conversation;
+  part("case").hidden = !found?.open;
+  if (!found?.open) return;
+  const { number, position, expected_minutes: minutes } = found;
+  let told = fill(words.case, { number });
+  if (owner.kind === "agent") told = fill(words.with_person, { number, name: owner.name ?? words.agent });
+  else if (!found.open_now) told = fill(words.closed_until, { number, time: day.format(new Date(found.next_opening)) });
+  else if (minutes) told = fill(words.place_time, { number, position, minutes });
+  else if (position) told = fill(words.place, { number, position });
+  part("case-text").textContent = told;
+  const offered = owner.kind !== "agent" && !found.reachable;
+  part("leave").hidden = !offered || !part("leave-form").hidden;
+  if (!offered) part("leave-form").hidden = true;
+  if (owner.kind === "agent") part("left").hidden = true;
+}
+
+function leave(open) {
+  part("leave-form").hidden = !open;
+  part("left").hidden = true;
+  drawCase();
+  (open ? part("email") : text).focus();
+}
+
+async function submitEmail(event) {
+  event.preventDefault();
+  const email = part("email").value.trim();
+  let told = fill(words.left, { email });
+  try {
+    await conversation.leave(email);
+    leave(false);
+  } catch (error) {
+    told = error.status ? error.message : words.unreachable;
+  }
+  part("left").textContent = told;
+  part("left").hidden = false;
 }
 
 /** Messages that came while the panel was closed. */
@@ -111,6 +157,7 @@ launcher.addEventListener("click", () => show(launcher));
 part("close").addEventListener("click", () => toggle(false));
 part("composer").addEventListener("submit", submit);
 text.addEventListener("input", measure);
+text.addEventListener("input", () => text.value.trim() && conversation.type());
 text.addEventListener("keydown", (event) => {
   // Enter that ends the input of a Chinese word (229 in Safari) sends nothing.
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229) submit(event);
@@ -122,10 +169,14 @@ part("person").addEventListener("click", () => conversation.send(words.person));
 chat.querySelectorAll("[data-example]").forEach((button) => {
   button.addEventListener("click", () => conversation.send(button.textContent));
 });
-// Buttons among the messages vanish or close once used; the keyboard goes on from where they were. Thumbs stay.
+// Buttons among the messages vanish or close once used; the visitor goes on writing. Thumbs and ratings stay. On a touch
+// screen the text box would bring up the keyboard, over the answer.
 scroller.addEventListener("click", (event) => {
-  if (event.target.closest("button:not([data-thumb])")) scroller.focus({ preventScroll: true });
+  const used = event.target.closest("button");
+  if (used && !used.matches("[data-thumb], .rating *")) (touch.matches ? scroller : text).focus({ preventScroll: true });
 });
+part("leave").addEventListener("click", () => leave(true));
+part("leave-form").addEventListener("submit", submitEmail);
 part("restart").addEventListener("click", () => {
   confirmation.returnValue = "no";
   confirmation.showModal();

@@ -1,8 +1,11 @@
 /** The state of one visitor's conversation: what was said, what waits to be sent, and how the browser remembers it. */
 
 import { recall, remember } from "./storage.js";
-import { create, follow, judge, post, read } from "./transport.js";
+import { create, follow, judge, leave, post, rate, read, type } from "./transport.js";
 
+const TYPING_MS = 3000;
+const WAITING_MS = 30_000; // So often the place in the queue is asked for.
+const SETTLE_MS = 500; // A score chosen with the arrow keys passes over others.
 const KEY = "refill.conversation"; // Shared by the tabs of a browser.
 const OUTBOX = "refill.outbox"; // Of this tab; the server knows a message that comes twice by its client_id.
 
@@ -16,7 +19,9 @@ function newId() {
  * Emits `change` after every change.
  *
  * Fields: `messages` by number, `outbox` of {client_id, text, choice?, status: pending | queued | failed, error?, final?},
- * `typing`, `connected`, `expired`, `escalation` ({number, open, since} or null), `loaded`.
+ * `notices` of {event, after, kind: joined | passed_on | back, name, created_at}, `ratings` by case of {csat, effort,
+ * comment, state?: sent | failed, error?}, `typists` (bot, agent), `owner` ({kind, name}), `escalation` (the case as the
+ * API gives it, or null), `connected`, `expired`, `loaded`.
  */
 export class Conversation extends EventTarget {
   #language;
@@ -25,6 +30,10 @@ export class Conversation extends EventTarget {
   #last = 0;
   #sending = false;
   #judging = Promise.resolve(); // One after the other, so that the last one stands.
+  #rating = Promise.resolve();
+  #settling = null;
+  #typed = 0;
+  #told = null; // The owner the events told of last: the state read may be ahead of them.
 
   constructor(language) {
     super();
@@ -37,11 +46,23 @@ export class Conversation extends EventTarget {
     window.addEventListener("storage", (event) => {
       if (event.key === KEY || event.key === null) this.#moved(recall("localStorage", KEY));
     });
+    setInterval(() => {
+      if (this.escalation?.open && this.owner.kind === "queue" && !document.hidden) this.#check();
+    }, WAITING_MS);
     this.#flush();
   }
 
   get list() {
     return [...this.messages.values()].sort((a, b) => a.number - b.number);
+  }
+
+  /** Messages and notices in order. */
+  get entries() {
+    const place = (entry) => [entry.number ?? entry.after, entry.event ?? 0];
+    return [...this.messages.values(), ...this.notices].sort((a, b) => {
+      const [one, other] = [place(a), place(b)];
+      return one[0] - other[0] || one[1] - other[1];
+    });
   }
 
   /** Send a text, or a choice with its label as the text shown. */
@@ -78,6 +99,36 @@ export class Conversation extends EventTarget {
     );
   }
 
+  /** Rate the help in a case: {csat, effort, comment}. It shows at once, and can be changed. */
+  rate(number, rating) {
+    const session = this.#session;
+    const show = (state, error) => {
+      this.ratings.set(number, { ...rating, state, error });
+      this.#changed();
+    };
+    show();
+    clearTimeout(this.#settling);
+    const send = () => {
+      const request = () => rate(session, { case: number, ...rating });
+      const failed = (error) => show("failed", error.status ? error.message : "");
+      this.#rating = this.#rating.then(request).then(() => show("sent"), failed);
+    };
+    this.#settling = setTimeout(send, SETTLE_MS);
+  }
+
+  /** Leave an e-mail address; rejects with an error whose message can be shown. */
+  async leave(email) {
+    await leave(this.#session, { email });
+    await this.#check();
+  }
+
+  /** The visitor is typing: whoever may read it is told, now and then. */
+  type() {
+    if (!this.#session || this.owner.kind === "bot" || Date.now() - this.#typed < TYPING_MS) return;
+    this.#typed = Date.now();
+    type(this.#session).catch(() => {}); // A sign that is lost is no loss.
+  }
+
   /** Forget the conversation in this browser; the other tabs follow. */
   forget() {
     remember("localStorage", KEY, null);
@@ -93,7 +144,9 @@ export class Conversation extends EventTarget {
     this.#following?.abort();
     this.#session = null;
     this.#last = 0;
-    Object.assign(this, { messages: new Map(), typing: false, connected: true, escalation: null, loaded: true });
+    this.#told = { kind: "bot", name: null };
+    Object.assign(this, { messages: new Map(), notices: [], ratings: new Map(), typists: { bot: false, agent: false } });
+    Object.assign(this, { owner: this.#told, escalation: null, connected: true, loaded: true });
   }
 
   /** Another tab began, changed or forgot the conversation. */
@@ -113,8 +166,7 @@ export class Conversation extends EventTarget {
     this.#following = new AbortController();
     const { signal } = this.#following;
     const handlers = {
-      messages: (list) => signal.aborted || this.#received(list),
-      typing: (flag) => signal.aborted || this.#typing(flag),
+      events: (list) => signal.aborted || this.#received(list),
       connected: (flag) => signal.aborted || this.#connected(flag),
       gone: () => signal.aborted || this.#gone(session),
     };
@@ -122,11 +174,20 @@ export class Conversation extends EventTarget {
   }
 
   #received(list) {
-    for (const message of list) {
-      this.#last = Math.max(this.#last, message.number);
-      this.#store(message);
+    let check = false;
+    for (const { number, kind, data } of list) {
+      if (kind === "typing") {
+        check ||= data.who === "bot" && this.typists.bot && !data.typing;
+        this.typists = { ...this.typists, [data.who]: data.typing };
+      } else if (number > this.#last) {
+        if (kind === "message") this.#store(data);
+        else check = true;
+        if (kind === "owner") this.#owned(number, data);
+        if (kind === "rating") this.#rated(data);
+        this.#last = number;
+      }
     }
-    if (list.some((message) => message.author === "agent")) this.#checkCase();
+    if (check && this.loaded) this.#check();
     if (list.length) this.#changed();
   }
 
@@ -135,25 +196,36 @@ export class Conversation extends EventTarget {
     if (message.client_id) this.outbox = this.outbox.filter((item) => item.client_id !== message.client_id);
   }
 
-  #typing(flag) {
-    if (this.typing === flag) return;
-    this.typing = flag;
-    if (!flag) this.#checkCase();
-    this.#changed();
+  /** What a change of the owner is to the visitor; that a waiting case was made or closed is told in other ways. */
+  #owned(event, { owner, name, created_at }) {
+    const before = this.#told;
+    const other = owner !== before.kind || name !== before.name;
+    this.#told = { kind: owner, name };
+    let kind = null;
+    if (owner === "agent" && other) kind = "joined";
+    if (owner === "queue" && other && before.kind !== "bot") kind = "passed_on";
+    if (owner === "bot" && before.kind === "agent") kind = "back";
+    const after = Math.max(0, ...this.messages.keys());
+    if (kind) this.notices.push({ event, after, kind, name, created_at });
+  }
+
+  #rated({ case: number, csat, effort }) {
+    this.ratings.set(number, { comment: null, ...this.ratings.get(number), csat, effort });
   }
 
   #connected(flag) {
-    if (flag && !this.loaded) this.#checkCase();
+    if (flag && !this.loaded) this.#check();
     Object.assign(this, { connected: flag, loaded: this.loaded || flag });
     this.#changed();
   }
 
-  async #checkCase() {
+  async #check() {
     const session = this.#session;
     try {
-      const { case: found } = await read(session);
+      const { case: found, owner, rating } = await read(session);
       if (session !== this.#session) return;
-      this.escalation = found;
+      Object.assign(this, { escalation: found, owner });
+      if (rating?.csat && !this.ratings.get(rating.case)?.state) this.ratings.set(rating.case, rating);
       this.#changed();
     } catch {
       // It is asked again after the next turn.

@@ -5,7 +5,6 @@ const REQUEST_MS = 20_000;
 const QUIET_MS = 40_000; // The server says something every 5 s.
 const FIRST_BYTE_MS = 8_000; // A proxy that holds a stream back delivers nothing at all.
 const HIDDEN_MS = 15_000;
-const PAGE = 200;
 
 /** An answer of the server that says no. */
 export class ApiError extends Error {
@@ -15,10 +14,14 @@ export class ApiError extends Error {
   }
 }
 
-async function request(path, { session, body, signal = new AbortController().signal, patience = REQUEST_MS } = {}) {
-  const headers = { accept: "application/json" };
+const JSON_TYPE = "application/json";
+const STREAM_TYPE = "text/event-stream";
+
+async function request(path, options = {}) {
+  const { session, body, accept = JSON_TYPE, signal = new AbortController().signal, patience = REQUEST_MS } = options;
+  const headers = { accept };
   if (session) headers.authorization = `Bearer ${session.token}`;
-  if (body) headers["content-type"] = "application/json";
+  if (body) headers["content-type"] = JSON_TYPE;
   const response = await fetch(BASE + path, {
     method: body ? "POST" : "GET",
     headers,
@@ -26,7 +29,7 @@ async function request(path, { session, body, signal = new AbortController().sig
     cache: "no-store",
     signal: AbortSignal.any([signal, AbortSignal.timeout(patience)]),
   });
-  if (response.ok) return response.json();
+  if (response.ok) return response.status === 204 ? null : accept === JSON_TYPE ? response.json() : response.text();
   const told = await response.json().catch(() => ({}));
   throw new ApiError(response.status, told.error);
 }
@@ -36,26 +39,29 @@ export const post = (session, message) => request(`/${session.id}/messages`, { s
 export const judge = (session, number, thumb) =>
   request(`/${session.id}/messages/${number}/thumb`, { session, body: { thumb } });
 export const read = (session) => request(`/${session.id}`, { session });
+export const rate = (session, rating) => request(`/${session.id}/rating`, { session, body: rating });
+export const leave = (session, contact) => request(`/${session.id}/contact`, { session, body: contact });
+export const type = (session) => request(`/${session.id}/typing`, { session, body: { typing: true } });
 
-/** Take all messages after the last one known; with wait, stay up to so many seconds for the first. */
-async function drain(session, last, handlers, signal, wait) {
-  for (let full = true; full; wait = 0) {
-    const path = `/${session.id}/messages?after=${last()}&wait=${wait}`;
-    const { messages, typing } = await request(path, { session, signal, patience: REQUEST_MS + wait * 1000 });
-    handlers.messages(messages);
-    handlers.typing(typing);
-    full = messages.length === PAGE;
+/** The events in blocks of a stream: {number, kind, data}; comments are none. */
+function parse(blocks) {
+  const found = [];
+  for (const block of blocks) {
+    const fields = {};
+    for (const line of block.split("\n")) {
+      const colon = line.indexOf(": ");
+      if (colon > 0) fields[line.slice(0, colon)] = line.slice(colon + 2);
+    }
+    if (fields.event) found.push({ number: Number(fields.id), kind: fields.event, data: JSON.parse(fields.data) });
   }
+  return found;
 }
 
-function take(block, handlers) {
-  const fields = { data: "" };
-  for (const line of block.split("\n")) {
-    const colon = line.indexOf(": ");
-    if (colon > 0) fields[line.slice(0, colon)] = line.slice(colon + 2);
-  }
-  if (fields.event === "message") handlers.messages([JSON.parse(fields.data)]);
-  if (fields.event === "typing") handlers.typing(fields.data === "true");
+/** Take all events after the last one known; with wait, stay up to so many seconds for the first. */
+async function drain(session, last, handlers, signal, wait) {
+  const path = `/${session.id}/events?after=${last()}&wait=${wait}`;
+  const options = { session, signal, accept: STREAM_TYPE, patience: REQUEST_MS + wait * 1000 };
+  handlers.events(parse((await request(path, options)).split("\n\n")));
 }
 
 /** Read server-sent events until they end, fall silent, or the page is hidden. Returns whether anything came. */
@@ -66,7 +72,7 @@ async function stream(session, last, handlers, signal) {
   let timer = setTimeout(() => control.abort(), FIRST_BYTE_MS);
   let came = false;
   try {
-    const headers = { accept: "text/event-stream", authorization: `Bearer ${session.token}` };
+    const headers = { accept: STREAM_TYPE, authorization: `Bearer ${session.token}` };
     const address = `${BASE}/${session.id}/events?after=${last()}`;
     const response = await fetch(address, { headers, cache: "no-store", signal: both });
     if (!response.ok) throw new ApiError(response.status);
@@ -79,10 +85,11 @@ async function stream(session, last, handlers, signal) {
       timer = setTimeout(() => control.abort(), QUIET_MS);
       const blocks = (rest + value).split("\n\n");
       rest = blocks.pop();
-      for (const block of blocks) take(block, handlers);
+      const found = parse(blocks);
+      if (found.length) handlers.events(found);
     }
   } catch (error) {
-    if (error.status === 404) throw error; // Anything else shows when the messages are asked for next.
+    if (error.status === 404) throw error; // Anything else shows when the events are asked for next.
   } finally {
     clearTimeout(timer);
     control.abort();
@@ -107,8 +114,8 @@ function pause(milliseconds, signal) {
  * A visible page reads a stream; after two streams that brought nothing it polls. A hidden page asks now and then, so
  * that many tabs do not use up the browser's connections.
  *
- * @param last gives the number of the last message received
- * @param handlers messages(list), typing(flag), connected(flag), gone()
+ * @param last gives the number of the last event received
+ * @param handlers events(list of {number, kind, data}), connected(flag), gone()
  */
 export async function follow(session, last, handlers, signal) {
   let delay = 1000;

@@ -28,23 +28,26 @@ function guide(link, words) {
 export class View {
   #log;
   #verdict;
+  #card;
   #words;
   #conversation;
   #drawn = new Map();
   #time = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
 
-  constructor(log, verdict, words, conversation) {
+  constructor(log, { verdict, card }, words, conversation) {
     this.#log = log;
     this.#verdict = verdict;
+    this.#card = card;
     this.#words = words;
     this.#conversation = conversation;
   }
 
   /** Bring the log up to date; returns the first element that is new, if any. */
   draw() {
-    const { list, outbox, expired } = this.#conversation;
-    const entries = [...list, ...outbox].map((entry) => [entry.client_id ?? `#${entry.number}`, entry]);
-    if (expired) entries.unshift(["expired", { author: "notice", text: this.#words.expired }]);
+    const { list, outbox, expired, entries: said } = this.#conversation;
+    const key = ({ client_id, event, number }) => client_id ?? (event ? `event ${event}` : `#${number}`);
+    const entries = [...said, ...outbox].map((entry) => [key(entry), entry]);
+    if (expired) entries.unshift(["expired", { kind: "expired" }]);
     const keys = new Set(entries.map(([key]) => key));
     for (const [key, drawn] of this.#drawn) if (!keys.has(key)) drawn.remove(), this.#drawn.delete(key);
     let first = null;
@@ -65,14 +68,11 @@ export class View {
   }
 
   #message(entry) {
+    if (entry.kind) return this.#notice(entry);
     const author = entry.author ?? "customer";
     const made = element("div", `message ${author}`);
-    if (author === "notice") {
-      made.textContent = entry.text;
-      return made;
-    }
     const person = author === "customer" ? "you" : author === "bot" ? "bot" : "agent";
-    made.append(element("p", person === "you" ? "hidden" : "author", this.#words[person]));
+    made.append(element("p", person === "you" ? "hidden" : "author", entry.name ?? this.#words[person]));
     const bubble = element("div", "bubble");
     bubble.dir = "auto";
     if (entry.html) {
@@ -86,8 +86,71 @@ export class View {
     }
     if (entry.answer) made.append(this.#thumbs(entry.number));
     if (entry.choices?.length) made.append(this.#choices(entry.choices));
+    if (entry.rating) made.append(this.#rating(entry));
     made.append(element("p", "state"));
     return made;
+  }
+
+  /** A line between the messages: who joined or left, and when. */
+  #notice({ kind, name, created_at }) {
+    const made = element("div", "message notice");
+    const told = {
+      expired: () => this.#words.expired,
+      joined: () => fill(this.#words.joined, { name: name ?? this.#words.agent }),
+      passed_on: () => fill(this.#words.passed_on, { team: this.#words.teams[name] ?? name }),
+      back: () => this.#words.back,
+    };
+    made.textContent = told[kind]();
+    if (created_at) made.append(" ", this.#clock(created_at));
+    return made;
+  }
+
+  #clock(moment) {
+    const time = element("time", "", this.#time.format(new Date(moment)));
+    time.dateTime = moment;
+    return time;
+  }
+
+  /** The card on which help is rated: every choice is sent at once, the comment with its button. */
+  #rating({ number, rating: { case: about, effort } }) {
+    const made = element("div", "rating");
+    made.append(this.#card.content.cloneNode(true));
+    made.querySelectorAll("[data-scores]").forEach((group) => {
+      group.querySelectorAll("input").forEach((input) => (input.name = `${group.dataset.scores}-${number}`));
+    });
+    const comment = made.querySelector("textarea");
+    comment.id = `comment-${number}`;
+    made.querySelector("[data-more]").htmlFor = comment.id;
+    const chosen = (name) => Number(made.querySelector(`[data-scores=${name}] input:checked`)?.value) || null;
+    const send = () => {
+      const asked = effort ? chosen("effort") : null;
+      this.#conversation.rate(about, { csat: chosen("csat"), effort: asked, comment: comment.value.trim() || null });
+    };
+    made.addEventListener("change", (event) => event.target.type === "radio" && chosen("csat") && send());
+    made.querySelector("[data-send-comment]").addEventListener("click", send);
+    return made;
+  }
+
+  /** Show what was rated, by whichever tab. */
+  #rated(drawn, { rating: { case: about, effort } }) {
+    const rating = this.#conversation.ratings.get(about);
+    const state = JSON.stringify(rating ?? null);
+    const card = drawn.querySelector(".rating");
+    if (card.dataset.rated === state) return;
+    card.dataset.rated = state;
+    for (const name of ["csat", "effort"]) {
+      const input = card.querySelector(`[data-scores=${name}] input[value="${rating?.[name]}"]`);
+      if (input) input.checked = true;
+    }
+    const comment = card.querySelector("textarea");
+    if (rating?.comment && !comment.value) comment.value = rating.comment;
+    card.querySelector("[data-scores=effort]").hidden = !effort || !rating?.csat;
+    card.querySelector("[data-comment]").hidden = !rating?.csat;
+    card.querySelector("[data-more]").textContent = rating?.csat <= 2 ? this.#words.rating_sorry : this.#words.rating_more;
+    const told = card.querySelector(".thanks");
+    if (rating?.state === "failed") told.textContent = rating.error || this.#words.rating_failed;
+    else told.textContent = rating?.state === "sent" ? this.#words.rating_thanks : "";
+    if (rating?.state) card.scrollIntoView({ block: "nearest" });
   }
 
   #sources(citations) {
@@ -146,6 +209,7 @@ export class View {
   #update(drawn, entry, latest) {
     drawn.querySelectorAll(".choices button").forEach((button) => (button.disabled = !latest));
     if (entry.answer) this.#judged(drawn, entry);
+    if (entry.rating) this.#rated(drawn, entry);
     const state = drawn.querySelector(".state");
     const now = entry.status ?? "stored";
     if (!state || drawn.dataset.state === now) return;
@@ -157,9 +221,7 @@ export class View {
       button.addEventListener("click", () => this.#conversation[action](entry.client_id));
       state.replaceChildren(`${this.#words.failed} ${entry.error || this.#words.unreachable} `, button);
     } else if (now === "stored") {
-      const time = element("time", "", this.#time.format(new Date(entry.created_at)));
-      time.dateTime = entry.created_at;
-      state.replaceChildren(time);
+      state.replaceChildren(this.#clock(entry.created_at));
     } else state.textContent = this.#words[now];
   }
 }
