@@ -59,6 +59,7 @@ def correct(
     verdict: str,
     by: str,
     quote: str | None = None,
+    label: str = "system",
 ) -> Corrected:
     """Confirm, reject or add a tag of a message, or withdraw what was said of it.
 
@@ -73,6 +74,7 @@ def correct(
         verdict: One of VERDICTS.
         by: Who says so, 1 to 50 characters.
         quote: Only with `add`: the words of the message that carry the tag; without, the whole message does.
+        label: Who does it, as events name them.
 
     Raises:
         NotFound: There is no such conversation or message.
@@ -115,7 +117,7 @@ def correct(
         created_at=now(),
     )
     session.add(made)
-    events.append(session, conversation, "tags", {"number": number, "name": name, "verdict": said}, f"person:{by}")
+    events.append(session, conversation, "tags", {"number": number, "name": name, "verdict": said}, label)
     session.flush()
     return _corrected(made, message, tag, new=True)
 

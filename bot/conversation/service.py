@@ -196,6 +196,8 @@ class ConversationService:
                 content["offered_queue"] = offered_queue
         else:
             text = clean_text(text, self._max_length)
+        if self._stopping:
+            raise Overloaded("The server is about to stop.", "Send it again in a few seconds.")
         if self._waiting >= self._max_waiting:
             raise Overloaded("Too many messages are waiting.", "Send it again in a few seconds.")
         if payload is None and self._foresee and not self._foreseen:
@@ -254,7 +256,7 @@ class ConversationService:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _answer_next(self, conversation_id: str) -> bool:
-        """Answer the oldest message that waits; False if there is none."""
+        """Answer the oldest message that waits; False if there is none, or another process is at work."""
         found = await asyncio.to_thread(self._store.next_waiting, conversation_id)
         if found is None:
             return False
@@ -269,7 +271,7 @@ class ConversationService:
         finally:
             self._delivery.notify(conversation_id, typing=False)
         if stored is None:
-            return False
+            return True
         self._waiting = max(0, self._waiting - 1)
         if self._tagging:
             self._tagging.add(message, outcome.language)

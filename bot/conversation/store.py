@@ -146,7 +146,7 @@ class ConversationStore:
             else:
                 # Whoever stores a message answers it, unless another process is at work on the conversation.
                 self._take_lease(conversation)
-            cases.on_customer_message(session, conversation, message, self._routing)
+                cases.on_customer_message(session, conversation, message, self._routing)
         return _stored(message), True
 
     def _take_lease(self, conversation: Conversation) -> bool:
@@ -300,36 +300,45 @@ class ConversationStore:
     def finish_turn(self, message: StoredMessage, version: int, outcome: Outcome) -> list[StoredMessage] | None:
         """Store a turn's replies and carry out its effects, in one transaction; gives the replies.
 
-        A turn taken under an older ownership leaves nothing but the mark that it is over: the bot never talks over a
-        person who took the conversation meanwhile. None, and nothing is changed, where the lease was lost: another
-        process answers the message.
+        The bot never talks over a person: where one has the conversation now, nothing is left but the mark that the
+        turn is over. Where a person had it meanwhile, and gave it back, the message still waits: it is to be answered
+        as things are now.
 
         Args:
             message: The customer's message the turn was about.
             version: The conversation's `owner_version` when the turn began.
             outcome: What it leaves behind.
+
+        Returns:
+            What the bot says; None where the turn came to nothing, since the message waits again, or another process
+            answers it.
         """
         with self.changes.transaction() as session:
             conversation = events.locked(session, message.conversation_id)
             if conversation.lease_holder not in (None, self.holder):
                 return None
-            still_waits = session.execute(
-                update(Message)
-                .where(
+            asked = session.scalar(
+                select(Message).where(
                     Message.conversation_id == message.conversation_id,
                     Message.number == message.number,
                     Message.waiting,
                 )
-                .values(waiting=False)
-                .returning(Message.id)
-            ).first()
-            if still_waits is None:
+            )
+            if asked is None:
                 return None
+            if conversation.owner_version != version and not is_person(conversation.owner):
+                # Rasa took part in a turn that nobody hears of.
+                conversation.segment += 1
+                conversation.segment_turns = 0
+                self._take_lease(conversation)
+                return None
+            asked.waiting = False
+            session.flush()
             if _oldest_waiting(session, conversation.id) is None:
                 conversation.lease_holder = conversation.lease_until = None
             else:
                 self._take_lease(conversation)
-            if conversation.owner_version != version or is_person(conversation.owner):
+            if is_person(conversation.owner):
                 return []
             conversation.language = outcome.language
             stored = effects.carry_out(session, conversation, message, outcome, self._routing)

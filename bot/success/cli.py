@@ -75,7 +75,7 @@ def correct(
     from bot.conversation import corrections
 
     with database(load_settings()) as engine, Session(engine) as session, session.begin():
-        made = corrections.correct(session, conversation, number, name, verdict, by, quote)
+        made = corrections.correct(session, conversation, number, name, verdict, by, quote, f"operator:{by}")
     if not made.new:
         out.print("Nothing changed: the same was said before.")
     elif made.tag is None:

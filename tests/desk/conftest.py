@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 
 from bot.app import create_app
 from bot.channels.webchat.state import WebchatState
-from bot.conversation.delivery import Delivery
 from bot.conversation.models import Message
 from bot.conversation.store import ConversationStore
 from bot.conversation.tags import record
@@ -41,8 +40,9 @@ class Team:
         self._add(self.here, 1, "customer", "The printer is dead. We open two more cafés.")
         self._add(self.here, 2, "bot", "Is the printer on?")
         self._add(self.there, 1, "customer", "We may leave you.")
-        webchat = WebchatState(cast(Any, None), store, Delivery(), cast(Any, None))
-        self.app = create_app(webchat, TeamState(engine, tag, key, max_length=100), lambda: True)
+        self.state = state = TeamState(engine, tag, key, max_length=100)
+        webchat = WebchatState(cast(Any, None), store, state.delivery, cast(Any, None))
+        self.app = create_app(webchat, state, lambda: True)
         self.http = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app), base_url="http://test", headers={"authorization": f"Bearer {KEY}"}
         )

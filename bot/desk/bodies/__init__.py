@@ -1,0 +1,1 @@
+"""What the team API takes and gives, by area."""
