@@ -22,9 +22,11 @@ import bot
 from bot.channels.webchat import api, pages
 from bot.channels.webchat.state import WebchatState
 from bot.desk import api as desk_api
+from bot.desk.desk_state import DeskState
+from bot.desk.mount import mount_desk
 from bot.desk.state import TeamState, Unauthorised
 from bot.encoder.encoder import Encoder
-from bot.errors import ErrorBody, ErrorDetail, Overloaded, RefillError
+from bot.errors import ErrorBody, ErrorDetail, Overloaded, RefillError, TooLarge
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +63,7 @@ class PublicEdge:
             received += len(message.get("body", b""))
             if received > MAX_BODY:
                 too_large = True
-                raise _TooLarge
+                raise TooLarge(f"The request is larger than {MAX_BODY:,} bytes.", "Send less at once.")
             return message
 
         async def with_headers(message: Message) -> None:
@@ -70,7 +72,7 @@ class PublicEdge:
                 return  # Whatever the application makes of the broken-off body, 413 is said below.
             if message["type"] == "http.response.start":
                 started = True
-                if scope["path"].startswith("/static/"):
+                if scope["path"].startswith(("/static/", "/desk/static/")):
                     # Its entity tag is asked for each time, so that an upgrade never mixes old files with new.
                     message["headers"] = [*message["headers"], (b"cache-control", b"no-cache")]
                 present = {name.lower() for name, _ in message["headers"]}
@@ -79,7 +81,7 @@ class PublicEdge:
 
         try:
             await self._app(scope, limited, with_headers)
-        except _TooLarge:
+        except TooLarge:
             if started:
                 raise
         if too_large and not started:
@@ -88,10 +90,6 @@ class PublicEdge:
                 413, "too_large", f"The request is larger than {MAX_BODY:,} bytes.", "Send less at once."
             )
             await response(scope, receive, with_headers)
-
-
-class _TooLarge(Exception):
-    pass
 
 
 def _error_response(status: int, code: str, message: str, remedy: str = "") -> JSONResponse:
@@ -144,18 +142,21 @@ class Health(BaseModel):
     version: str
 
 
-def create_app(webchat: WebchatState, team: TeamState, rasa_ready: Callable[[], bool]) -> FastAPI:
+def create_app(
+    webchat: WebchatState, team: TeamState, rasa_ready: Callable[[], bool], desk: DeskState | None = None
+) -> FastAPI:
     """The public application.
 
     Args:
         webchat: Services of the web chat.
         team: Services of the team API.
         rasa_ready: Whether Rasa answers at the moment.
+        desk: Services of the desk; None leaves it out.
     """
     app = FastAPI(
         title="Refill",
         version=bot.__version__,
-        description="Conversations with the support bot; for the team, their tags, and the signals on accounts. "
+        description="Conversations with the support bot; for the team: cases, tags, signals, people, webhooks. "
         "Errors have one shape: `error.code`, `.message`, `.remedy`.",
         # Their pages load scripts from elsewhere, which our own policy forbids; /openapi.json is there.
         docs_url=None,
@@ -168,6 +169,8 @@ def create_app(webchat: WebchatState, team: TeamState, rasa_ready: Callable[[], 
     app.include_router(api.router)
     app.include_router(desk_api.router)
     app.include_router(pages.router)
+    if desk is not None:
+        mount_desk(app, desk)
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
 
     @app.get("/health", tags=["operation"])

@@ -15,9 +15,11 @@ from rich.table import Table
 from bot.console import build_progress, err, escape, out, step
 from bot.conversation.gaps_cli import gaps
 from bot.errors import RefillError
-from bot.handoff.cli import cases, close, database, reply
+from bot.handoff.cli import cases, claim, close, database, note, release, reopen, reply, transfer
 from bot.knowledge.cli import evaluate
 from bot.knowledge.importers.cli import import_articles
+from bot.outbox.cli import deliveries, webhooks
+from bot.people.cli import ensure_administrator, people, tokens
 from bot.settings import LANGUAGES, SETTINGS, Settings, load_settings
 from bot.success.cli import correct, precision, signals
 from bot.tagging.cli import evaluate_tags, tag
@@ -38,11 +40,15 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     add_completion=False,
 )
-for command in (cases, reply, close, gaps, tag, signals, correct, precision):
+for command in (cases, claim, reply, note, transfer, release, close, reopen, gaps, tag, signals, correct, precision):
     app.command()(command)
 app.command(name="import")(import_articles)
 evaluate.command(name="tags")(evaluate_tags)
 app.add_typer(evaluate)
+app.add_typer(webhooks)
+app.add_typer(deliveries)
+app.add_typer(people)
+app.add_typer(tokens)
 
 
 def main() -> None:
@@ -149,8 +155,8 @@ def setup(rebuild: Rebuild = "") -> None:
         if rebuild in (name, "all"):
             shutil.rmtree(folder(settings), ignore_errors=True)
     _prepare(settings)
-    with database(settings):
-        pass  # Opening it brings its tables up to date.
+    with database(settings) as engine:  # Opening it brings its tables up to date.
+        ensure_administrator(settings, engine)
     err.print("[green]✓[/] Everything is in place. `refill serve` starts the bot.")
 
 
@@ -167,11 +173,13 @@ def serve() -> None:
     begun = time.monotonic()
     settings = load_settings()
     encoder, built, tagger = _prepare(settings)
+    with database(settings) as engine:
+        ensure_administrator(settings, engine)
 
     def ready(product: Running) -> None:
         err.print(f"[green]✓[/] Ready after {time.monotonic() - begun:.0f} s")
         out.print(f"\n  Refill answers at [bold]{product.url}[/]")
-        out.print(f"  API: {product.url}/openapi.json   Ctrl-C stops\n")
+        out.print(f"  Desk: {product.url}/desk   API: {product.url}/openapi.json   Ctrl-C stops\n")
 
     def report(line: str) -> None:
         err.print(f"… {escape(line)}")

@@ -101,7 +101,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "server.api_key",
         "",
-        "Key that opens the team API; empty: it is closed.",
+        "Key that opens the whole team API; empty: only tokens open it.",
         _key,
         "empty, or 16 or more ASCII characters without spaces",
         secret=True,

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from bot.app import create_app
 from bot.channels.webchat.state import WebchatState
 from bot.cli import app
+from bot.desk.mount import ROUTERS
 from bot.desk.state import TeamState
 from bot.settings import SETTINGS
 
@@ -113,6 +114,18 @@ def test_every_public_route_is_documented(method: str, path: str) -> None:
     text = page("api.md")
     assert path in text
     assert method in text
+
+
+def desk_pages() -> list[str]:
+    """Paths of the desk's pages, without those that give a part of a page or a stream."""
+    part = re.compile(r"/desk/(list|events|nothing)|/desk/cases/\{number\}/.+")
+    routes = (route for router in ROUTERS for route in flat(router.routes) if "GET" in (route.methods or set()))
+    return sorted({route.path for route in routes if not part.fullmatch(route.path)})
+
+
+@pytest.mark.parametrize("path", desk_pages())
+def test_every_page_of_the_desk_is_documented(path: str) -> None:
+    assert f"`{path}`" in page("desk.md") or f"example.com{path}\n" in page("desk.md")
 
 
 def test_routes_are_found() -> None:

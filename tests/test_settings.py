@@ -74,6 +74,7 @@ EXAMPLES: dict[str, tuple[str, str, Value]] = {
     "server.base_url": ('"https://a.example"', "https://b.example", "https://b.example"),
     "server.api_key": ('"0123456789abcdef"', "fedcba9876543210", "fedcba9876543210"),
     "storage.url": ('"sqlite:///a.db"', "sqlite:///b.db", "sqlite:///b.db"),
+    "storage.redis_url": ('"redis://a"', "rediss://:pw@b:6380/1", "rediss://:pw@b:6380/1"),
     "encoder.model": ('"a"', "b", "b"),
     "encoder.precision": ('"float32"', "int8", "int8"),
     "encoder.threads": ("1", "8", 8),
@@ -90,6 +91,14 @@ EXAMPLES: dict[str, tuple[str, str, Value]] = {
     "conversation.concurrency": ("1", "2", 2),
     "tagging.half_life": ("7", "0.5", 0.5),
     "tagging.work_probability": ("0.5", "0.75", 0.75),
+    "desk.admin_email": ('"root@example.com"', "ada@example.com", "ada@example.com"),
+    "desk.session_hours": ("8", "24", 24),
+    "desk.oidc_issuer": ('"https://a.example"', "http://localhost:8080/realms/x", "http://localhost:8080/realms/x"),
+    "desk.oidc_client_id": ('"refill"', "desk", "desk"),
+    "desk.oidc_client_secret": ('"one"', "two", "two"),
+    "desk.oidc_role": ('"agent"', "lead", "lead"),
+    "outbox.max_attempts": ("5", "20", 20),
+    "outbox.allow_private": ("false", "true", True),
     "second_question.enabled": ("false", "true", True),
     "second_question.pause": ("7", "90", 90),
     "second_question.default_stage": ('"none"', "retention", "retention"),
@@ -148,6 +157,7 @@ WRONG: list[tuple[str, str]] = [
     ("server.api_key", '"0123456789abcdéf"'),
     ("server.api_key", "1234567890123456"),
     ("storage.url", "[]"),
+    ("storage.redis_url", '"http://localhost"'),
     ("encoder.model", "1.5"),
     ("encoder.precision", '"float16"'),
     ("encoder.precision", '""'),
@@ -170,6 +180,17 @@ WRONG: list[tuple[str, str]] = [
     ("tagging.half_life", "0"),
     ("tagging.work_probability", "1"),
     ("second_question.enabled", '"no"'),
+    ("desk.admin_email", '"nobody"'),
+    ("desk.admin_email", '"a b@example.com"'),
+    ("desk.session_hours", "0"),
+    ("desk.session_hours", "169"),
+    ("desk.oidc_issuer", '"http://login.example.com"'),
+    ("desk.oidc_issuer", '"https://user:password@login.example.com"'),
+    ("desk.oidc_issuer", '"https://login.example.com/?x=1"'),
+    ("desk.oidc_role", '"king"'),
+    ("outbox.max_attempts", "0"),
+    ("outbox.max_attempts", "101"),
+    ("outbox.allow_private", '"private"'),
     ("second_question.pause", "0"),
     ("second_question.pause", "3651"),
     ("second_question.default_stage", '"loyal"'),
@@ -182,9 +203,9 @@ def test_a_wrong_value_in_the_file_is_named(tmp_path: Path, name: str, value: st
     error = refused(tmp_path, toml_of(name, value))
     setting = BY_NAME[name]
     rule = setting.rule or f"of type {type(setting.default).__name__}"
-    assert f"Setting '{name}' has value " in error.message
-    assert f" in refill.toml. It must be {rule}." in error.message
-    assert (repr(tomllib.loads(f"value = {value}")["value"]) in error.message) is not setting.secret
+    given = tomllib.loads(f"value = {value}")["value"]
+    shown = setting.shown(given) if setting.secret else repr(given)
+    assert error.message == f"Setting '{name}' has value {shown} in refill.toml. It must be {rule}."
     assert repr(setting.default) in error.remedy
 
 
@@ -198,6 +219,25 @@ def test_a_secret_is_not_shown(tmp_path: Path) -> None:
     error = refused(tmp_path, REFILL_SERVER_API_KEY="s3cret")
     assert "s3cret" not in str(error)
     assert "Setting 'server.api_key' has value (hidden) in REFILL_SERVER_API_KEY" in error.message
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:s3cret@host:5432/refill", "postgresql://me:***@host:5432/refill"),
+        ("postgresql://me:s3@c/r:et@host/refill", "postgresql://me:***@host/refill"),
+        ("postgresql://m/e:s3cret@host/refill", "postgresql://m/e:***@host/refill"),
+        ("postgresql:me:s3cret@host/refill", "postgresql:me:***@host/refill"),
+        ("postgresql://host/refill?user=me&password=s3cret&sslmode=require", None),
+        ("redis://:s3cret@host:6379/0", "redis://:***@host:6379/0"),
+        ("redis://host:6379", "redis://host:6379"),
+        ("sqlite:////srv/a@b.db", "sqlite:////srv/a@b.db"),
+        ("", ""),
+    ],
+)
+@pytest.mark.parametrize("name", ["storage.url", "storage.redis_url"])
+def test_of_a_url_only_the_password_is_hidden(name: str, url: str, shown: str | None) -> None:
+    assert BY_NAME[name].shown(url) == (shown if shown is not None else url.replace("s3cret", "***"))
 
 
 @pytest.mark.parametrize(("value", "expected"), [("true", True), ("1", True), ("False", False), ("0", False)])
@@ -280,3 +320,39 @@ def test_folders(tmp_path: Path) -> None:
     assert settings.knowledge_folder == tmp_path / "knowledge_base"
     assert settings.replace(knowledge__folder="/srv/articles").knowledge_folder == Path("/srv/articles")
     assert settings.path("data", "nlu") == tmp_path / "data" / "nlu"
+
+
+# Sections of a shape of their own ------------------------------------------------------------------------------------
+
+TABLES = """
+[queues.support]
+capacity = 3
+[sla]
+warn = 0.5
+[server]
+port = 81
+"""
+
+
+def test_sections_are_given_as_they_are_written(tmp_path: Path) -> None:
+    settings = load(tmp_path, TABLES)
+    assert settings.section("queues") == {"support": {"capacity": 3}}
+    assert settings.section("sla") == {"warn": 0.5}
+    assert settings.replace(server__port=82).section("sla") == {"warn": 0.5}
+    assert load(tmp_path).section("queues") == {}
+
+
+def test_another_table_for_a_section_gives_a_copy(tmp_path: Path) -> None:
+    settings = load(tmp_path, TABLES)
+    other = settings.with_section("sla", {"warn": 0.9})
+    assert (other.section("sla"), settings.section("sla")) == ({"warn": 0.9}, {"warn": 0.5})
+    assert (other.section("queues"), other["server.port"], other.root) == (settings.section("queues"), 81, tmp_path)
+
+
+def test_a_section_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
+    settings = load(tmp_path)
+    for ask in (settings.section, lambda name: settings.with_section(name, {})):
+        with pytest.raises(SettingsError, match="There is no section 'server'"):
+            ask("server")
+    assert refused(tmp_path, "[queue.support]\n").message == "refill.toml has unknown settings: queue.support."
+    assert "'queues' in refill.toml must stand in a section" in refused(tmp_path, "queues = 3").message

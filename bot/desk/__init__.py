@@ -1,1 +1,1 @@
-"""What the team works with: tags and their corrections, accounts and their signals."""
+"""What the team works with: the desk in a browser, and the HTTP API for other systems."""

@@ -23,6 +23,7 @@ from bot.settings import LANGUAGES
 
 if TYPE_CHECKING:
     from bot.handoff.queues import Queues
+    from bot.settings import Settings
 
 MOST_CASES = 1000
 _ALL_QUEUES = ("lead", "administrator")
@@ -201,12 +202,14 @@ def set_password(
     audit.note(session, by, "person.password", f"person:{person.id}", {}, address)
 
 
-def first_administrator(session: Session, by: Principal, email: str, hasher: Passwords) -> tuple[Person, str] | None:
+def first_administrator(
+    session: Session, by: Principal, settings: Settings, hasher: Passwords
+) -> tuple[Person, str] | None:
     """Make the first administrator where there is nobody yet; gives them and their password, stored nowhere."""
     if session.scalar(select(func.count()).select_from(Person)):
         return None
     password = passwords.random_password()
-    person = create(session, by, email, "Administrator", "administrator", hasher.hash(password))
+    person = create(session, by, settings["desk.admin_email"], "Administrator", "administrator", hasher.hash(password))
     return person, password
 
 

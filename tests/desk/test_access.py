@@ -1,67 +1,122 @@
-"""Who may call the team API."""
+"""Who may call the team API: tokens with scopes and the operator's key. What each may do stands in `test_matrix`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import datetime as dt
 
 import httpx
 import pytest
-from fastapi.routing import APIRoute
-from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
-from bot.conversation.models import Correction
-from bot.desk.api import router
-from bot.success.models import Account, AccountSignal
+from bot.conversation.models import now
+from bot.errors import InvalidInput, NotFound
+from bot.people import tokens
+from bot.people.models import ApiToken, AuditEntry
+from bot.people.roles import PERMISSIONS, Forbidden, Permission, Principal, operator
 from tests.channels.webchat.conftest import assert_error
 from tests.desk.conftest import API, KEY, Team
 
-BODIES: dict[str, dict[str, Any]] = {
-    "/corrections": {"number": 1, "name": "defect", "verdict": "confirm", "by": "ada"},
-    "/account": {"account": "acme"},
-    "/signals": {"id": "1", "account": "acme", "source": "crm", "name": "renewal"},
-    "/accounts/acme": {"stage": "adoption"},
-}
-ROUTES = [
-    (method, route.path) for route in router.routes if isinstance(route, APIRoute) for method in route.methods or ()
-]
+OPERATOR = operator("tests")
 
 
-async def call(team: Team, method: str, path: str, headers: Mapping[bytes, bytes]) -> httpx.Response:
-    """Call a route with a request that would be carried out."""
-    url = path.replace("{conversation_id}", team.here).replace("{account}", "acme")
-    body = next((body for end, body in BODIES.items() if url.endswith(end)), None) if method != "GET" else None
-    team.http.headers.pop("authorization", None)
-    return await team.http.request(method, url, headers=headers, json=body)
+def new_token(team: Team, *scopes: Permission, queues: list[str] | None = None) -> str:
+    """A token as `refill tokens add` makes it."""
+    with Session(team.engine) as session, session.begin():
+        return tokens.create_token(session, OPERATOR, "Another system", scopes or PERMISSIONS, queues)[1]
 
 
-def test_routes_are_found() -> None:
-    """The tests below would pass on an empty list."""
-    assert len(ROUTES) == 8
-    assert ("POST", f"{API}/signals") in ROUTES
-
-
-@pytest.mark.parametrize(("method", "path"), ROUTES)
-async def test_without_a_key_set_it_is_closed(engine: Engine, method: str, path: str) -> None:
-    team = Team(engine, key="")
-    for value in ("", "Bearer ", f"Bearer {KEY}"):
-        response = await call(team, method, path, {b"authorization": value.encode()})
-        assert_error(response, 403, "closed")
-        assert "server.api_key" in response.json()["error"]["remedy"]
-        assert "REFILL_SERVER_API_KEY" in response.json()["error"]["remedy"]
-    assert (team.rows(Correction), team.rows(Account), team.rows(AccountSignal)) == (0, 0, 0)
-    await team.http.aclose()
+async def ask(team: Team, token: str) -> httpx.Response:
+    """Read what anybody with `reports:read` may."""
+    return await team.http.get(f"{API}/tags", headers={"authorization": f"Bearer {token}"})
 
 
 @pytest.mark.parametrize("value", [None, "Bearer", "Bearer ", f"Basic {KEY}", KEY, f"Bearer {KEY}x", "Bearer kéy"])
-@pytest.mark.parametrize(("method", "path"), ROUTES)
-async def test_wrong_key(team: Team, method: str, path: str, value: str | None) -> None:
+async def test_wrong_key(team: Team, value: str | None) -> None:
+    team.http.headers.pop("authorization", None)
     headers = {b"authorization": value.encode()} if value else {}
-    response = await call(team, method, path, headers)
+    response = await team.http.get(f"{API}/tags", headers=headers)
     assert_error(response, 401, "unauthorised")
     assert response.headers["www-authenticate"] == "Bearer"
     assert KEY not in response.text
-    assert (team.rows(Correction), team.rows(Account), team.rows(AccountSignal)) == (0, 0, 0)
+
+
+async def test_without_a_key_only_tokens_open_it(team: Team) -> None:
+    token = new_token(team)
+    team.state.key = ""
+    for value in ("", " ", KEY):
+        assert_error(await ask(team, value), 401, "unauthorised")
+    assert (await ask(team, token)).status_code == 200
+
+
+async def test_tokens_end(team: Team) -> None:
+    revoked, over, lasting = (new_token(team) for _ in range(3))
+    with Session(team.engine) as session, session.begin():
+        find = {value: session.query(ApiToken).filter_by(token_hash=tokens.hash_of(value)) for value in (revoked, over)}
+        tokens.revoke_token(session, OPERATOR, find[revoked].one().id)
+        find[over].one().expires_at = now()
+    assert [(await ask(team, token)).status_code for token in (revoked, over, lasting)] == [401, 401, 200]
+
+
+async def test_use_is_noted_once_a_minute(team: Team) -> None:
+    token = new_token(team)
+
+    def used(moment: dt.datetime | None = None) -> dt.datetime | None:
+        with Session(team.engine) as session, session.begin():
+            found = session.query(ApiToken).one()
+            found.last_used_at = moment or found.last_used_at
+            return found.last_used_at
+
+    assert used() is None
+    await ask(team, token)
+    first = used()
+    await ask(team, token)
+    assert first is not None
+    assert used() == first
+    used(first - dt.timedelta(seconds=61))
+    await ask(team, token)
+    assert used() > first  # type: ignore[operator]
+
+
+def test_token_is_kept_as_its_hash_and_noted(team: Team) -> None:
+    value = new_token(team, "audit:read", queues=["support"])
+    with Session(team.engine) as session:
+        (kept,) = session.query(ApiToken)
+        (entry,) = session.query(AuditEntry)
+    assert value.startswith("rf_")
+    assert len(value) > 40
+    assert value not in repr(vars(kept)) + repr(entry.detail)
+    assert (entry.action, entry.target, entry.by) == ("token.create", f"token:{kept.id}", "operator:tests")
+
+
+def test_nobody_gives_more_than_they_have(team: Team) -> None:
+    scopes: frozenset[Permission] = frozenset({"tokens:manage", "audit:read"})
+    narrow = Principal("token", "x", "X", scopes, frozenset({"support"}))
+    with Session(team.engine) as session:
+        for wanted, queues in ((["signals:read"], ["support"]), (["audit:read"], None), (["audit:read"], ["success"])):
+            with pytest.raises(Forbidden):
+                tokens.create_token(session, narrow, "New", wanted, queues)
+        made, _ = tokens.create_token(session, narrow, "New", ["audit:read"], ["support"])
+        assert (made.scopes, made.queues) == (["audit:read"], ["support"])
+        with pytest.raises(Forbidden):
+            tokens.create_token(session, Principal("token", "x", "X", frozenset()), "New", ["audit:read"])
+
+
+def test_bad_tokens(team: Team) -> None:
+    with Session(team.engine) as session:
+        for name, scopes, queues, end in (
+            ("", ["audit:read"], None, None),
+            ("X", [], None, None),
+            ("X", ["everything"], None, None),
+            ("X", ["audit:read"], [], None),
+            ("X", ["audit:read"], ["sales"], None),
+            ("X", ["audit:read"], None, now() - dt.timedelta(seconds=1)),
+            ("X", ["audit:read"], None, dt.datetime(9999, 12, 31, tzinfo=dt.UTC)),
+        ):
+            with pytest.raises(InvalidInput):
+                tokens.create_token(session, OPERATOR, name, scopes, queues, end)
+        with pytest.raises(NotFound):
+            tokens.revoke_token(session, OPERATOR, "f" * 32)
+        assert session.query(ApiToken).count() == 0
 
 
 async def test_visitors_token_is_no_key(team: Team) -> None:
@@ -72,16 +127,10 @@ async def test_visitors_token_is_no_key(team: Team) -> None:
     assert_error(await team.http.get(f"{API}/conversations/{team.here}", headers=key), 404, "not_found")
 
 
-async def test_key_is_not_shown(team: Team) -> None:
-    assert KEY not in repr(team.app.state.team)
+def test_key_is_not_shown(team: Team) -> None:
+    assert KEY not in repr(team.state)
 
 
 async def test_scheme_may_be_written_in_small_letters(team: Team) -> None:
     response = await team.http.get(f"{API}/tags", headers={"authorization": f"bearer {KEY}"})
     assert response.status_code == 200
-
-
-async def test_description_tells_of_the_key(team: Team) -> None:
-    description = team.app.openapi()
-    assert description["components"]["securitySchemes"]["Team key"]["scheme"] == "bearer"
-    assert description["paths"][f"{API}/signals"]["post"]["security"] == [{"Team key": []}]

@@ -1,0 +1,1 @@
+"""Pages of administration: own settings, people, tokens, webhooks, deliveries, audit log."""
