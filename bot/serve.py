@@ -19,20 +19,25 @@ from fastapi import FastAPI
 from actions import create_executor
 from bot.app import create_app, create_internal_app
 from bot.channels.webchat.state import WebchatState
-from bot.conversation.delivery import Delivery
+from bot.conversation.changes import Changes, bells
+from bot.conversation.delivery import Bell, Delivery
+from bot.conversation.relay import RedisRelay
 from bot.conversation.service import ConversationService
 from bot.conversation.store import ConversationStore
+from bot.desk.desk_state import DeskState
 from bot.desk.state import TeamState
 from bot.dialogue.client import RasaClient, plain_text
 from bot.dialogue.replies import Replies
 from bot.dialogue.sidecar import Sidecar
 from bot.encoder.encoder import Encoder, for_retrieval
 from bot.errors import RefillError
-from bot.handoff.routing import Routing
+from bot.handoff.routing import routing
+from bot.handoff.watch import Watch
 from bot.knowledge.answer import Answerer
 from bot.knowledge.build import current_answerer, index_folder
 from bot.knowledge.gaps import asks_again
 from bot.knowledge.live import LiveAnswerer
+from bot.outbox.workflows import Outbox
 from bot.settings import Settings
 from bot.storage.engine import migrate, open_engine
 from bot.success import second_question
@@ -41,6 +46,9 @@ if TYPE_CHECKING:
     from bot.tagging.tagger import Tagger
 
 Report = Callable[[str], None]
+# A process holds a conversation a little longer than a turn may take.
+_LEASE_MARGIN = 5.0
+_OUTBOX_SECONDS = 5.0
 
 
 class _Server(uvicorn.Server):
@@ -155,9 +163,19 @@ async def running(
     """
     engine = open_engine(settings)
     await asyncio.to_thread(migrate, engine)
-    store = ConversationStore(engine, Routing(settings["tagging.work_probability"], settings["tagging.half_life"]))
     delivery = Delivery()
+    outbox = Outbox(settings, engine)
+    ring = bells(delivery)
+
+    def tell(places: frozenset[str]) -> None:
+        ring(places)
+        outbox.wake()
+
+    changes = Changes(engine, tell)
     replies = Replies(settings.path("domain.yml"))
+    ways = routing(settings)
+    deadline = settings["dialogue.deadline"]
+    store = ConversationStore(changes, ways, deadline + _LEASE_MARGIN, replies.reply)
     public = listen(settings["server.host"], settings["server.port"], "server.port")
     internal = listen("127.0.0.1", settings["server.internal_port"], "server.internal_port")
     rasa_port = settings["dialogue.rasa_port"] or _free_port()
@@ -168,7 +186,7 @@ async def running(
         http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, limits=limits))
         service = ConversationService(
             store,
-            RasaClient(sidecar.url, http, settings["dialogue.deadline"]),
+            RasaClient(sidecar.url, http, deadline),
             replies,
             delivery,
             settings["dialogue.segment_turns"],
@@ -179,9 +197,14 @@ async def running(
             lambda earlier, later: asks_again(encoder, plain_text(earlier), plain_text(later)),
             tagger.tag,
             second_question.policy(settings),
+            deadline,
         )
         live = LiveAnswerer(answerer, index_folder(settings), lambda: current_answerer(settings, encoder), report)
         await stack.enter_async_context(_running(live.watch()))
+        if url := settings["storage.redis_url"]:
+            relay = RedisRelay(url, delivery)
+            await relay.start()
+            stack.push_async_callback(relay.stop)
         webchat = WebchatState(service, store, delivery, live)
         executor = create_executor(live)
         await stack.enter_async_context(_serving(create_internal_app(encoder, executor), internal))
@@ -189,19 +212,30 @@ async def running(
         stack.push_async_callback(sidecar.stop)
         await sidecar.start()
         await service.start()
+        watch = Watch(changes, ways.queues, lambda topic: ring(frozenset({f"topic:{topic}"})), settings["handoff.tick"])
+        await stack.enter_async_context(_running(watch.run()))
+        outbox.start()
+        stack.push_async_callback(asyncio.to_thread, outbox.stop, _OUTBOX_SECONDS)
         team = TeamState(
-            engine,
+            changes,
             tagger.tag,
             settings["server.api_key"],
             settings["conversation.max_length"],
             settings["tagging.half_life"],
+            ways.queues,
+            delivery,
+            live,
+            replies.reply,
+            allow_private=settings["outbox.allow_private"],
         )
-        app = create_app(webchat, team, sidecar.ready.is_set)
+        desk = DeskState(settings, changes, delivery, ways.queues, live, replies.reply, tagger.tag)
+        app = create_app(webchat, team, sidecar.ready.is_set, desk)
         await stack.enter_async_context(_serving(app, public))
 
         async def drain() -> None:
-            webchat.closing = True
-            await service.stop(settings["dialogue.deadline"])
+            webchat.closing = team.closing = desk.closing = True
+            delivery.receive(Bell(""))  # Open streams look, and end.
+            await service.stop(deadline)
 
         stack.push_async_callback(drain)
         host, port = public.getsockname()[:2]

@@ -20,7 +20,7 @@ from bot.handoff.models import Escalation
 from bot.settings import SETTINGS, load_settings
 from bot.storage.engine import open_engine
 from tests.commands import Refill, command_in
-from tests.conversation.fakes import new_database
+from tests.conversation.fakes import DOMAIN, new_database
 from tests.tagging.fakes import word_tagger
 
 
@@ -36,6 +36,7 @@ def refill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 def case(tmp_path: Path) -> int:
     """The number of an open case."""
     (tmp_path / "var").mkdir()
+    (tmp_path / "domain.yml").write_bytes(DOMAIN.read_bytes())
     engine = new_database(tmp_path / "var")
     store = ConversationStore(engine)
     conversation, _ = store.create("webchat", "public", "tr")
@@ -111,10 +112,11 @@ def test_wrong_setting_is_named(refill: Refill, tmp_path: Path, monkeypatch: pyt
 
 
 def test_database_that_cannot_be_used(refill: Refill, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REFILL_STORAGE_URL", "postgresql://localhost/refill")
+    monkeypatch.setenv("REFILL_STORAGE_URL", "mysql://me:s3cret@localhost/refill")
     result = refill("cases")
     assert result.status == 1
-    assert "storage.url must name a SQLite file" in result.err
+    assert "storage.url must name a SQLite file or a PostgreSQL database" in result.err
+    assert "s3cret" not in result.err
 
 
 def test_help_names_every_command(refill: Refill) -> None:
@@ -177,7 +179,7 @@ def test_cases(refill: Refill, case: int) -> None:
 
 def test_cases_as_json(refill: Refill, case: int) -> None:
     (row,) = refill("cases", "--json").json
-    since = row.pop("since")
+    since, due = row.pop("since"), row["sla"]["due"]
     assert row == {
         "number": case,
         "queue": "support",
@@ -185,6 +187,10 @@ def test_cases_as_json(refill: Refill, case: int) -> None:
         "language": "tr",
         "contact": "ayse@example.com",
         "signals": [],
+        "priority": "normal",
+        "assignee": None,
+        "resolution": None,
+        "sla": {"clock": "first_response", "state": "ok", "due": due},
         "tags": {
             "kind": "neither",
             "topics": [],
@@ -332,6 +338,34 @@ def test_closed_case_gets_no_reply(refill: Refill, case: int) -> None:
         assert result.status == 1
         assert f"Case {case} is closed" in result.err
     assert len(refill("cases", str(case), "--json").json["transcript"]) == 2
+
+
+def test_a_case_from_hand_to_hand(refill: Refill, case: int, tagged_case: int) -> None:
+    def row(*options: str) -> dict[str, object]:
+        return next(one for one in refill("cases", "--json", *options).json if one["number"] == case)
+
+    number = str(case)
+    assert refill("claim", number, "--agent", "ada").out.strip() == f"Case {case} is yours."
+    assert row("--mine", "--agent", "ada")["assignee"] == "ada"
+    assert "with ada" in refill("cases", number).out
+    assert refill("claim", number, "--agent", "bob", "--take-over").status == 0
+    assert row()["assignee"] == "bob"
+    assert refill("note", number, "Ask **Ada**.", "--agent", "bob").out.strip() == "Noted."
+    moved = refill("transfer", number, "--queue", "success", "--note", "Yours?", "--agent", "bob")
+    assert moved.out.strip() == f"Case {case} is in the queue success."
+    assert (row("--queue", "success")["assignee"], refill("cases", "--queue", "support").out[:8]) == (None, "No cases")
+    assert "nobody with the address x@example.com" in refill("transfer", number, "--person", "x@example.com").err
+    assert "no queue 'kitchen'" in refill("cases", "--queue", "kitchen").err
+    refill("claim", number)
+    assert refill("release", number).out.strip() == f"Case {case} waits in the queue success."
+    assert "cannot be closed as 'sold'" in refill("close", number, "--resolution", "sold").err
+    assert refill("close", number, "--resolution", "no_reply").status == 0
+    assert row("--closed")["resolution"] == "no_reply"
+    assert refill("reopen", number).out.strip() == f"Case {case} is open."
+    assert refill("close", number, "--resolution", "returned_to_bot").status == 0
+    assert refill("cases", number, "--json").json["transcript"][-1]["author"] == "bot"
+    assert refill("close", str(tagged_case)).status == 0
+    assert "--agent must have 1 to 40 characters" in refill("claim", number, "--agent", "x" * 41).err
 
 
 def test_check_of_an_empty_project(refill: Refill, tmp_path: Path) -> None:

@@ -15,12 +15,25 @@ ROOT = Path(__file__).parents[1]
 MODULES = sorted(file for folder in ("bot", "actions") for file in (ROOT / folder).rglob("*.py"))
 
 # What stands below knows nothing of what stands above it.
-ABOVE = ("bot.conversation", "bot.dialogue", "bot.handoff", "bot.success", "bot.channels", "bot.desk", "actions")
+ABOVE = (
+    "bot.conversation",
+    "bot.dialogue",
+    "bot.handoff",
+    "bot.success",
+    "bot.people",
+    "bot.outbox",
+    "bot.channels",
+    "bot.desk",
+    "actions",
+)
 FORBIDDEN = {
     "bot.conversation": ("bot.channels", "bot.desk", "actions", "bot.app", "bot.cli"),
     "bot.dialogue": ("bot.channels", "bot.desk", "bot.app", "bot.cli"),
     "bot.handoff": ("bot.channels", "bot.desk", "bot.app", "bot.cli"),
     "bot.success": ("bot.channels", "bot.desk", "actions", "bot.app", "bot.cli"),
+    "bot.outbox": ("bot.channels", "bot.desk", "actions", "bot.app", "bot.cli", "bot.dialogue", "bot.knowledge"),
+    "bot.people": ("bot.channels", "bot.desk", "actions", "bot.app", "bot.cli", "bot.outbox"),
+    "bot.network": (*ABOVE, "bot.app", "bot.cli", "bot.knowledge", "bot.storage"),
     "bot.knowledge": (*ABOVE, "bot.app", "bot.cli", "bot.storage"),
     "bot.tagging": (*ABOVE, "bot.app", "bot.cli", "bot.knowledge"),
     "bot.encoder": (*ABOVE, "bot.app", "bot.cli", "bot.knowledge", "bot.storage"),

@@ -234,16 +234,19 @@ async def test_reply_made_under_an_older_owner_is_dropped(bench: Bench) -> None:
     assert bench.store.snapshot(conversation).last_number == 1
 
 
-async def test_reply_is_dropped_though_the_conversation_came_back_to_the_bot(bench: Bench) -> None:
+async def test_reply_is_made_anew_when_a_person_had_the_conversation_meanwhile(bench: Bench) -> None:
     conversation = await bench.new()
 
     async def script(call: Call) -> TurnResult:
-        await asyncio.to_thread(bench.give_to, conversation, "agent:ayse")
-        await asyncio.to_thread(bench.give_to, conversation, "bot")
-        return said("Too late")
+        if len(bench.dialogue.calls) == 1:
+            await asyncio.to_thread(bench.give_to, conversation, "agent:ayse")
+            await asyncio.to_thread(bench.give_to, conversation, "bot")
+        return said(f"Said {len(bench.dialogue.calls)}")
 
     bench.dialogue.script = script
-    assert await bench.say(conversation, "Hello") == []
+    assert [m.text for m in await bench.say(conversation, "Hello")] == ["Said 2"]
+    before, after = (call.sender for call in bench.dialogue.calls)
+    assert before != after, "Rasa must not go on from a turn that nobody heard of"
 
 
 async def test_nothing_is_said_while_an_agent_owns_the_conversation(bench: Bench) -> None:
