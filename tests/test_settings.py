@@ -97,6 +97,9 @@ EXAMPLES: dict[str, tuple[str, str, Value]] = {
     "desk.oidc_client_id": ('"refill"', "desk", "desk"),
     "desk.oidc_client_secret": ('"one"', "two", "two"),
     "desk.oidc_role": ('"agent"', "lead", "lead"),
+    "handoff.urgent_probability": ("0.7", "0.9", 0.9),
+    "handoff.reopen_days": ("0.5", "30", 30.0),
+    "handoff.tick": ("1.5", "10", 10.0),
     "outbox.max_attempts": ("5", "20", 20),
     "outbox.allow_private": ("false", "true", True),
     "second_question.enabled": ("false", "true", True),
@@ -141,6 +144,9 @@ def test_without_a_root_it_is_the_project() -> None:
 # What is wrong -------------------------------------------------------------------------------------------------------
 
 WRONG: list[tuple[str, str]] = [
+    ("handoff.urgent_probability", "1.0"),
+    ("handoff.reopen_days", "-1"),
+    ("handoff.tick", "0"),
     ("server.port", "-1"),
     ("server.port", "65536"),
     ("server.port", '"eighty"'),

@@ -275,5 +275,5 @@ def _folded(*columns: str) -> Table:
     """A table whose long values take several lines, and lose nothing."""
     table = Table()
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "id")
     return table

@@ -21,7 +21,7 @@ from bot.app import create_app
 from bot.channels.webchat.state import WebchatState
 from bot.conversation import events
 from bot.conversation.changes import Changes, bells
-from bot.conversation.delivery import Delivery
+from bot.conversation.delivery import Bell, Delivery
 from bot.conversation.models import Conversation, Decided, Event, Message, Reaction, now
 from bot.conversation.store import ConversationStore
 from bot.conversation.tags import record
@@ -364,7 +364,7 @@ def _make_older(engine: Engine, number: int, conversation_id: str, minutes: floa
 @contextlib.contextmanager
 def served(engine: Engine, **services: Any) -> Iterator[tuple[Shop, str]]:
     """The shop on a free port, in a thread, with live bells; gives it with its address."""
-    started: Future[tuple[Shop, str, uvicorn.Server]] = Future()
+    started: Future[tuple[Shop, str, uvicorn.Server, asyncio.AbstractEventLoop]] = Future()
 
     async def run() -> None:
         delivery = Delivery()
@@ -373,15 +373,17 @@ def served(engine: Engine, **services: Any) -> Iterator[tuple[Shop, str]]:
             listener.bind(("127.0.0.1", 0))
             config = uvicorn.Config(shop.app, log_level="warning", lifespan="off", timeout_graceful_shutdown=2)
             server = uvicorn.Server(config)
-            started.set_result((shop, f"http://127.0.0.1:{listener.getsockname()[1]}", server))
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            started.set_result((shop, url, server, asyncio.get_running_loop()))
             await server.serve(sockets=[listener])
 
     thread = threading.Thread(target=asyncio.run, args=(run(),), name="desk")
     thread.start()
-    shop, url, server = started.result(30)
+    shop, url, server, loop = started.result(30)
     try:
         yield shop, url
     finally:
         shop.desk.closing = True
         server.should_exit = True
+        loop.call_soon_threadsafe(shop.desk.delivery.receive, Bell(""))  # Open streams look, and end.
         thread.join(20)

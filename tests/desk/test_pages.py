@@ -175,7 +175,7 @@ async def test_hostile_words_are_only_words(shop: Shop) -> None:
         events.add_message(session, conversation, "bot", HOSTILE, {"citations": link, "choices": [{"label": HOSTILE}]})
         events.add_message(session, conversation, "agent", HOSTILE, {"name": HOSTILE}, "person:nobody")
         session.add(AccountSignal(**_report(HOSTILE)))
-        session.add(SavedReply(title=HOSTILE, texts={"en": HOSTILE + " {customer_name}"}, by="x"))
+        session.add(SavedReply(title=HOSTILE[:100], texts={"en": HOSTILE + " {customer_name}"}, by="x"))
     shop.write(number, HOSTILE)
     lena = await signed_in(shop.app, "lena@example.com")
     told(await act(lena, number, "note", text=HOSTILE))

@@ -104,7 +104,9 @@ export function mount() {
   if (!here) return;
   composer.mount(Number(here.dataset.seen));
   toEnd();
-  thread().addEventListener("scroll", () => atEnd() && (document.getElementById("newer").hidden = true));
+  thread().addEventListener("scroll", () => {
+    if (thread() && atEnd()) document.getElementById("newer").hidden = true;
+  });
   document.getElementById("newer").addEventListener("click", toEnd);
   const number = here.dataset.number;
   const ours = (handle) => (data, id) => article()?.dataset.number === number && handle(data, id);

@@ -37,6 +37,10 @@ function ring() {
 
 function showCount() {
   document.title = unread.size ? `(${unread.size}) ${plain}` : plain;
+  const badge = document.getElementById("rail-count");
+  if (!badge) return;
+  badge.textContent = String(unread.size);
+  badge.hidden = !unread.size;
 }
 
 /** The page has another title now. */
