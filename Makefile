@@ -2,9 +2,11 @@
 PYTHON ?= python3
 REFILL := .venv/bin/refill
 PY := .venv/bin/python
+# Tests run in two processes; what needs the same heavy part stays together (tests/conftest.py).
+TWICE := --numprocesses 2 --dist loadgroup
 export REFILL_GOAL = $(firstword $(MAKECMDGOALS) run)
 
-.PHONY: run setup test quick lint clean dev
+.PHONY: run setup test quick nightly lint clean dev
 
 run: ## set up if needed, start the bot, print its address (Ctrl-C stops it)
 	@$(PYTHON) bot/bootstrap.py
@@ -21,11 +23,16 @@ test: dev ## lint, types and every test
 	@$(PY) tests/needs.py
 	@$(REFILL) setup
 	@$(MAKE) --no-print-directory lint
-	@$(PY) -m pytest
+	@$(PY) -m pytest $(TWICE)
 
 quick: dev ## lint, types and the tests that take no heavy part
 	@$(MAKE) --no-print-directory lint
-	@$(PY) -m pytest -m "not slow and not encoder and not rasa and not browser and not services"
+	@$(PY) -m pytest $(TWICE) -m "not slow and not encoder and not rasa and not browser and not services"
+
+nightly: dev ## the fault tests with 25 kills on each database; about half an hour
+	@$(PY) tests/needs.py
+	@$(REFILL) setup
+	@$(PY) -m pytest --nightly -s tests/faults/test_kills.py
 
 lint:
 	@$(PY) -m ruff check .

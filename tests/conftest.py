@@ -32,6 +32,20 @@ if TYPE_CHECKING:
 TEAM_KEY = "key-of-the-team-in-tests"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of these tests."""
+    parser.addoption("--nightly", action="store_true", help="fault tests: 25 kills on each database instead of a few")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Heavy parts are made once: what starts Rasa stays in one process of the tests, other heavy modules together."""
+    for item in items:
+        if item.get_closest_marker("rasa"):
+            item.add_marker(pytest.mark.xdist_group("rasa"))
+        elif any(item.get_closest_marker(mark) for mark in ("browser", "encoder", "services")):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
 @pytest.fixture(scope="session")
 def settings() -> Settings:
     """The project's settings, whatever the environment of the tests says."""
