@@ -19,6 +19,8 @@ from tests.described import Operation, operations
 from tests.desk.calls import AGENT, API, REQUESTS, SIGNALS, VISITORS, Request, sent
 from tests.desk.world import KEY, QUEUES, Place, World, new_world
 
+pytestmark = pytest.mark.slow
+
 # Where nobody needs to say who they are.
 OPEN = {("get", "/health"), ("post", f"{API}/conversations")}
 # An account is one for all queues, and so is what its signals quote: they are for those who may read signals.

@@ -46,6 +46,8 @@ from tests.knowledge.fakes import (
     shelf_of,
 )
 
+pytestmark = pytest.mark.slow
+
 WORDS = (
     *("milk", "cups", "beans", "foam", "grinder", "napkin", "sugar", "lid", "straw"),
     *("tray", "apron", "till", "stamp", "spoon", "crate", "oven", "knife", "fridge"),

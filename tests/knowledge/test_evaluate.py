@@ -30,6 +30,8 @@ from bot.knowledge.vectors import StoredEncoder
 from bot.settings import SETTINGS, Settings
 from tests.knowledge.fakes import WordEncoder, project
 
+pytestmark = pytest.mark.slow
+
 WORDS = ("milk", "cups", "beans", "foam", "grinder", "napkin", "receipt", "refund", "tip", "shift", "menu", "table")
 WAYS = ("where is the {}", "how do I set up my {}", "{} is broken again", "change our {} for tomorrow", "{} please")
 TRAIN = [Example(way.format(word), word) for word in WORDS for way in WAYS]

@@ -13,6 +13,8 @@ from bot.encoder.encoder import Vectors
 from bot.knowledge import nearest
 from bot.knowledge.nearest import LEAST_RECALL, Search, build, read, search, write
 
+pytestmark = pytest.mark.slow
+
 DIMENSIONS = 32
 
 
