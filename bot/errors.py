@@ -11,15 +11,19 @@ class RefillError(Exception):
     Args:
         message: What is wrong, naming the rule and the value given.
         remedy: What the reader can do about it, one sentence; may be empty.
+        rule: Short name of what is wrong, by which pages find the sentence in the reader's language.
+        values: What that sentence has places for.
     """
 
     code = "error"
     status = 500
 
-    def __init__(self, message: str, remedy: str = "") -> None:
+    def __init__(self, message: str, remedy: str = "", *, rule: str = "", **values: object) -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+        self.rule = rule
+        self.values = values
 
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}".strip()
@@ -84,13 +88,12 @@ class FieldError(InvalidInput):
 
     Args:
         field: Its name.
-        rule: Short name of the rule, by which pages find the sentence in the reader's language.
+        rule: Short name of the rule.
     """
 
     def __init__(self, field: str, rule: str, message: str, remedy: str = "") -> None:
-        super().__init__(message, remedy)
+        super().__init__(message, remedy, rule=rule)
         self.field = field
-        self.rule = rule
 
 
 class NotFound(ConversationError):

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,7 @@ Report = Callable[[str], None]
 # A process holds a conversation a little longer than a turn may take.
 _LEASE_MARGIN = 5.0
 _OUTBOX_SECONDS = 5.0
+_THREADS = 16
 
 
 class _Server(uvicorn.Server):
@@ -124,19 +126,26 @@ async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 @contextlib.contextmanager
-def encoder_server(encoder: Encoder) -> Iterator[str]:
-    """Serve only the encoder from a thread, on a free loopback port, while Rasa trains; gives its address."""
-    listener = listen("127.0.0.1", 0, "")
-    server = _server(create_internal_app(encoder, None))
+def _in_thread(app: FastAPI, listener: socket.socket) -> Iterator[None]:
+    """Serve an application from a thread with an event loop and worker threads of its own."""
+    server = _server(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     while not server.started and thread.is_alive():
         time.sleep(0.02)
     try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield
     finally:
         server.should_exit = True
         thread.join(10)
+
+
+@contextlib.contextmanager
+def encoder_server(encoder: Encoder) -> Iterator[str]:
+    """Serve only the encoder from a thread, on a free loopback port, while Rasa trains; gives its address."""
+    listener = listen("127.0.0.1", 0, "")
+    with _in_thread(create_internal_app(encoder, None), listener):
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 @dataclass
@@ -161,6 +170,8 @@ async def running(
     Raises:
         RefillError: A part does not come up; the message says which and what to do.
     """
+    # More threads than processors: most of them wait for the database, and none may wait for a slow encoder.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "refill"))
     engine = open_engine(settings)
     await asyncio.to_thread(migrate, engine)
     delivery = Delivery()
@@ -207,7 +218,8 @@ async def running(
             stack.push_async_callback(relay.stop)
         webchat = WebchatState(service, store, delivery, live)
         executor = create_executor(live)
-        await stack.enter_async_context(_serving(create_internal_app(encoder, executor), internal))
+        # An encoder or an action that is late must not take the worker threads that store messages.
+        stack.enter_context(_in_thread(create_internal_app(encoder, executor), internal))
         report("Starting Rasa")
         stack.push_async_callback(sidecar.stop)
         await sidecar.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -57,7 +57,8 @@ def bells(delivery: Delivery) -> Ring:
             delivery.notify(place)
 
     def ring(places: frozenset[str]) -> None:
-        if not loop.is_closed():
+        # The loop may have ended; what was kept stays kept, and readers of the next one find it.
+        with suppress(RuntimeError):
             loop.call_soon_threadsafe(notify, places)
 
     return ring

@@ -101,10 +101,17 @@ def correct(
         tag = _add(session, message, name, tag, words)
     elif said == "withdraw":
         if last is None or last.verdict == "withdraw":
-            raise InvalidInput(f"Nobody has corrected {name!r} on message {number}.", "There is nothing to withdraw.")
+            raise InvalidInput(
+                f"Nobody has corrected {name!r} on message {number}.",
+                "There is nothing to withdraw.",
+                rule="tag_uncorrected",
+                tag=name,
+            )
         tag = _withdraw(session, tag)
     elif tag is None:
-        raise InvalidInput(f"Message {number} has no tag {name!r}.", "Add it with the verdict 'add'.")
+        raise InvalidInput(
+            f"Message {number} has no tag {name!r}.", "Add it with the verdict 'add'.", rule="tag_missing", tag=name
+        )
     else:
         tag.state = "confirmed" if said == "confirm" else "rejected"
     made = Correction(
@@ -160,7 +167,9 @@ def _tags_of(message: Message) -> Select[MessageTag]:
 
 def _add(session: Session, message: Message, name: str, tag: MessageTag | None, words: str | None) -> MessageTag:
     if tag is not None and tag.origin != "person":
-        raise InvalidInput(f"Message {message.number} has the tag {name!r} already.", "Confirm it.")
+        raise InvalidInput(
+            f"Message {message.number} has the tag {name!r} already.", "Confirm it.", rule="tag_there", tag=name
+        )
     start = 0 if words is None else message.text.find(words)
     if start < 0:
         raise InvalidInput(

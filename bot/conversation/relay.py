@@ -26,7 +26,7 @@ _CHANNEL = "refill:bells"
 _WAITING = 10_000
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
 _HEALTH_SECONDS = 5.0
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class _Wire(BaseModel):
@@ -106,17 +106,20 @@ class RedisRelay:
                     if await subscription.get_message(timeout=_HEALTH_SECONDS) is None:
                         raise TimeoutError("it does not answer")
                     if told:
-                        _log.info("Redis at %s is back: bells ring in all processes.", self._name)
+                        logger.info("Redis at %s is back: bells ring in all processes.", self._name)
                         told = False
                     await self._relay(subscription)
             except (RedisError, OSError) as error:
                 if not told:
-                    _log.warning(
+                    logger.warning(
                         "Redis at %s cannot be used (%s): bells ring in one process only until it can.",
                         self._name,
                         error,
                     )
                 told = True
+            except Exception:
+                # Nobody would notice that the relay has ended.
+                logger.exception("Bells could not be relayed; they are again in a moment")
             # What the pool keeps may be as dead as what failed.
             await self._redis.connection_pool.disconnect()
             if clock() - begun > 2 * _LONGEST_PAUSE:
@@ -155,7 +158,7 @@ class RedisRelay:
             try:
                 wire = _Wire.model_validate_json(message["data"])
             except ValidationError:
-                _log.warning("A message on Redis's channel %s is not a bell; it is left out.", _CHANNEL)
+                logger.warning("A message on Redis's channel %s is not a bell; it is left out.", _CHANNEL)
                 continue
             if wire.sender != self._me:
                 self._delivery.receive(Bell(wire.place, wire.who, wire.on))

@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
+from sqlalchemy.exc import OperationalError
+
 from bot.conversation.delivery import Delivery
 from bot.conversation.models import is_person
 from bot.conversation.records import Outcome, Snapshot, StoredMessage
@@ -22,7 +24,7 @@ from bot.conversation.store import ConversationStore
 from bot.conversation.tagging import Tagging
 from bot.dialogue.replies import Replies
 from bot.dialogue.turn import Answered, Choice, Contact, Escalate, Offer, TurnContext, TurnResult
-from bot.errors import DialogueError, EncoderError, InvalidInput, Overloaded
+from bot.errors import DialogueError, EncoderError, InvalidInput, Overloaded, StorageError
 from bot.knowledge.question import leans
 from bot.language import detect
 from bot.settings import LANGUAGES
@@ -35,6 +37,8 @@ _ASK_PERSON = "/request_human"
 _CANCEL_FORM = "/stop"
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 10.0
+# A turn whose outcome cannot be kept is tried so often again.
+_RETRIES = 2
 # A comparison is for what is learnt from it; no reply waits longer for it.
 _COMPARE_SECONDS = 1.0
 
@@ -57,11 +61,16 @@ def clean_text(text: str, max_length: int) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace").decode("utf-8")
     text = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) != "Cc").strip()
     if not text:
-        raise InvalidInput("The message is empty.", "Write some text, or take one of the choices offered.")
+        raise InvalidInput(
+            "The message is empty.", "Write some text, or take one of the choices offered.", rule="message_empty"
+        )
     if len(text) > max_length:
         raise InvalidInput(
             f"The message has {len(text):,} characters; at most {max_length:,} are allowed.",
             "Shorten it, or send it in parts.",
+            rule="message_long",
+            count=len(text),
+            most=max_length,
         )
     return text
 
@@ -208,6 +217,9 @@ class ConversationService:
         if new:
             self._waiting += 1
             self._wake(conversation_id)
+            if self._stopping:
+                # The stop began while it was being stored: nobody here answers it.
+                await asyncio.to_thread(self._store.give_back, conversation_id)
         return message, new
 
     def _begin_early(self, text: str, foresee: Callable[[str], object]) -> None:
@@ -243,27 +255,57 @@ class ConversationService:
     async def _work(self, conversation_id: str) -> None:
         """Answer a conversation's messages until none waits."""
         pause = _FIRST_PAUSE
+        failures = 0
         while not self._stopping:
             try:
-                async with self._slots:
-                    while not self._stopping and await self._answer_next(conversation_id):
+                # Turns that hang may have taken all slots: the wait for one counts as part of the turn.
+                end = self._end_of_turn()
+                if not await self._slot(end):
+                    if not await self._answer_next(conversation_id, end):
+                        return
+                    continue
+                try:
+                    while not self._stopping and await self._answer_next(conversation_id, end, failures > _RETRIES):
                         pause = _FIRST_PAUSE
+                        failures = 0
+                        end = self._end_of_turn()
+                finally:
+                    self._slots.release()
                 return
-            except Exception:
-                # The database failed. The message is kept, so it is tried again until it is answered.
+            except Exception as error:
+                # Mostly the database failed. The message is kept, so it is tried again until it is answered.
                 logger.exception("Conversation %s is tried again in %g s", conversation_id, pause)
+                failures += not isinstance(error, (OperationalError, StorageError))
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    async def _answer_next(self, conversation_id: str) -> bool:
-        """Answer the oldest message that waits; False if there is none, or another process is at work."""
+    def _end_of_turn(self) -> float:
+        """When a turn that begins now must be over, by the event loop's clock."""
+        return asyncio.get_running_loop().time() + self._deadline
+
+    async def _slot(self, end: float) -> bool:
+        """Take one of the slots for turns; False when none came free in time."""
+        try:
+            async with asyncio.timeout_at(end):
+                return await self._slots.acquire()
+        except TimeoutError:
+            return False
+
+    async def _answer_next(self, conversation_id: str, end: float, hopeless: bool = False) -> bool:
+        """Answer the oldest message that waits; False if there is none, or another process is at work.
+
+        Args:
+            conversation_id: Whose.
+            end: When a person takes over, by the event loop's clock.
+            hopeless: What the dialogue made of it could not be kept, again and again: a person takes over.
+        """
         found = await asyncio.to_thread(self._store.next_waiting, conversation_id)
         if found is None:
             return False
         message, snapshot = found
         self._delivery.notify(conversation_id, typing=not is_person(snapshot.owner))
         try:
-            outcome = await self._turn(message, snapshot)
+            outcome = await self._turn(message, snapshot, end, hopeless)
             if self._asks_again and any(isinstance(effect, Answered) for effect in outcome.effects):
                 asks_again = await self._compare(message, self._asks_again)
                 outcome = replace(outcome, asks_again=asks_again)
@@ -301,7 +343,7 @@ class ConversationService:
             logger.warning("Message %s of %s was not compared: %s", message.number, message.conversation_id, error)
             return False
 
-    async def _turn(self, message: StoredMessage, snapshot: Snapshot) -> Outcome:
+    async def _turn(self, message: StoredMessage, snapshot: Snapshot, end: float, hopeless: bool) -> Outcome:
         """Ask whoever answers; a dialogue that fails means a person."""
         payload = message.content.get("payload") or _typed_choice(message.text, snapshot.last_bot)
         # A name or a time is no sign of a language.
@@ -309,10 +351,12 @@ class ConversationService:
         language = snapshot.language if keep else detect(message.text, snapshot.language)
         if is_person(snapshot.owner):
             return Outcome((), language=language)
+        if hopeless:
+            return self._unavailable(snapshot, language)
         slots = {f"contact_{part}": value for part, value in (snapshot.contact or {}).items()}
         sender = f"{snapshot.id}.{snapshot.segment}"
         try:
-            async with asyncio.timeout(self._deadline):
+            async with asyncio.timeout_at(end):
                 context = await self._context(message, snapshot, language, payload or "")
                 result = await self._dialogue.respond(sender, context, payload, slots)
         except TimeoutError:

@@ -111,7 +111,9 @@ def claim(
     if case.assignee is not None and not (take_over and leads(by)):
         raise taken(session, case)
     if version is not None and case.version != version:
-        raise Stale(f"Case {number} has changed since you looked.", "Look at it again.")
+        raise Stale(
+            f"Case {number} has changed since you looked.", "Look at it again.", rule="case_changed", number=number
+        )
     take(session, conversation, case, by)
     return case
 
@@ -192,22 +194,43 @@ def transfer(
 def _target(session: Session, case: Escalation, queues: Queues, queue: str | None, person: str | None) -> str:
     """The queue a case goes to."""
     if queue is None and person is None:
-        raise InvalidInput("A transfer needs a queue or a person.", "Name one of them, or both.")
+        raise InvalidInput(
+            "A transfer needs a queue or a person.", "Name one of them, or both.", rule="transfer_nowhere"
+        )
     try:
         target = queues.queue(queue or case.queue)
     except NotFound as error:
-        raise InvalidInput(error.message, error.remedy) from error
+        raise InvalidInput(error.message, error.remedy, rule="transfer_no_queue") from error
     if person is not None:
         found = session.get(Person, person)
         if found is None or found.disabled_at is not None:
-            raise InvalidInput("There is no such person.", "Take one from the list of people.")
+            raise InvalidInput(
+                "There is no such person.", "Take one from the list of people.", rule="transfer_no_person"
+            )
         if not target.has(found):
-            raise InvalidInput(f"{found.name} is no member of the queue '{target.name}'.", "Take somebody who is.")
+            raise InvalidInput(
+                f"{found.name} is no member of the queue '{target.name}'.",
+                "Take somebody who is.",
+                rule="transfer_no_member",
+                name=found.name,
+                queue=target.name,
+            )
     elif target.name == case.queue and case.assignee is None:
-        raise InvalidInput(f"Case {case.id} waits in the queue '{target.name}' already.", "Name another queue.")
+        raise InvalidInput(
+            f"Case {case.id} waits in the queue '{target.name}' already.",
+            "Name another queue.",
+            rule="transfer_waits",
+            number=case.id,
+            queue=target.name,
+        )
     other = open_case(session, case.conversation_id, target.name)
     if other is not None and other.id != case.id and case.reason != SIGNAL:
-        raise InvalidInput(f"Case {other.id} of this customer is open in that queue.", "Merge the two.")
+        raise InvalidInput(
+            f"Case {other.id} of this customer is open in that queue.",
+            "Merge the two.",
+            rule="transfer_merge",
+            number=other.id,
+        )
     return target.name
 
 
@@ -221,7 +244,9 @@ def set_priority(session: Session, number: int, by: Principal, queues: Queues, p
         ConversationError: It is closed.
     """
     if priority not in PRIORITIES:
-        raise InvalidInput(f"There is no priority {priority!r}.", f"Take one of {', '.join(PRIORITIES)}.")
+        raise InvalidInput(
+            f"There is no priority {priority!r}.", f"Take one of {', '.join(PRIORITIES)}.", rule="case_priority"
+        )
     conversation, case = lock(session, number, by)
     demand_open(case)
     if case.priority == priority:

@@ -86,7 +86,9 @@ def demand_open(case: Escalation) -> None:
         ConversationError: It is closed.
     """
     if case.status != "open":
-        raise ConversationError(f"Case {case.id} is closed.", "Open it again first.")
+        raise ConversationError(
+            f"Case {case.id} is closed.", "Open it again first.", rule="case_closed", number=case.id
+        )
 
 
 def demand_hold(session: Session, case: Escalation, by: Principal) -> None:
@@ -101,7 +103,8 @@ def demand_hold(session: Session, case: Escalation, by: Principal) -> None:
 
 def taken(session: Session, case: Escalation) -> Stale:
     """The error that names who has a case."""
-    return Stale(f"{team.name(session, case.assignee or '')} has this case.", "Leave a note for them.")
+    name = team.name(session, case.assignee or "")
+    return Stale(f"{name} has this case.", "Leave a note for them.", rule="case_taken", name=name)
 
 
 def remember(conversation: Conversation, case: Escalation) -> dict[str, Any]:
@@ -220,13 +223,18 @@ def take(session: Session, conversation: Conversation, case: Escalation, by: Pri
 
 
 def write_note(
-    session: Session, conversation: Conversation, by: Principal, text: str, case: int | None = None
+    session: Session,
+    conversation: Conversation,
+    by: Principal,
+    text: str,
+    case: int | None = None,
+    client_id: str | None = None,
 ) -> Note | None:
     """Keep what somebody wrote for the team, and tell it; None, and nothing is kept, where it is empty."""
     text = text.strip()
     if not text:
         return None
-    made = Note(conversation_id=conversation.id, case_id=case, by=by.label, text=text)
+    made = Note(conversation_id=conversation.id, case_id=case, client_id=client_id, by=by.label, text=text)
     session.add(made)
     session.flush()
     events.append(session, conversation, "note", {"note": made.id, "case": case}, by.label)

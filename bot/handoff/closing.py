@@ -76,7 +76,12 @@ def resolve(session: Session, number: int, by: Principal, resolution: str, say: 
     demand_hold(session, case, by)
     fitting = OF_SIGNALS if case.reason == SIGNAL else OF_CASES
     if resolution not in fitting:
-        raise InvalidInput(f"Case {number} cannot be closed as {resolution!r}.", f"Take one of {', '.join(fitting)}.")
+        raise InvalidInput(
+            f"Case {number} cannot be closed as {resolution!r}.",
+            f"Take one of {', '.join(fitting)}.",
+            rule="case_resolution",
+            number=number,
+        )
     before = remember(conversation, case)
     _close(case, by, resolution)
     settle(session, conversation, by.label)
@@ -102,7 +107,12 @@ def return_to_bot(session: Session, number: int, by: Principal, say: Say, note: 
     demand_open(case)
     demand_hold(session, case, by)
     if case.reason == SIGNAL:
-        raise InvalidInput(f"Case {number} is work on signals; the bot has the conversation.", "Close it as done.")
+        raise InvalidInput(
+            f"Case {number} is work on signals; the bot has the conversation.",
+            "Close it as done.",
+            rule="case_signal",
+            number=number,
+        )
     before = remember(conversation, case)
     _close(case, by, "returned_to_bot")
     settle(session, conversation, by.label)
@@ -124,11 +134,16 @@ def reopen(session: Session, number: int, by: Principal, queues: Queues) -> Esca
     """
     conversation, case = lock(session, number, by)
     if case.status == "open":
-        raise ConversationError(f"Case {number} is open.")
+        raise ConversationError(f"Case {number} is open.", rule="case_open", number=number)
     find = open_work if case.reason == SIGNAL else open_case
     other = find(session, conversation.id, case.queue)
     if other is not None:
-        raise ConversationError(f"Case {other.id} of this customer is open in the same queue.", "Go on there.")
+        raise ConversationError(
+            f"Case {other.id} of this customer is open in the same queue.",
+            "Go on there.",
+            rule="case_elsewhere",
+            number=other.id,
+        )
     open_again(session, conversation, case, queues, by.label, waits=False)
     log(session, by, "reopen", case)
     return case
@@ -155,7 +170,7 @@ def merge(session: Session, number: int, into: int, by: Principal, say: Say) -> 
         ConversationError: One is closed.
     """
     if number == into:
-        raise InvalidInput("A case cannot be merged into itself.", "Name two cases.")
+        raise InvalidInput("A case cannot be merged into itself.", "Name two cases.", rule="merge_itself")
     # Always in the same order, so that two who merge at once do not wait for each other.
     for conversation_id in sorted({see_case(session, one, by).conversation_id for one in (number, into)}):
         events.locked(session, conversation_id)
@@ -169,6 +184,9 @@ def merge(session: Session, number: int, into: int, by: Principal, say: Say) -> 
             f"Nothing says that cases {number} and {into} are of the same person.",
             "They must share the conversation, the verified customer or the e-mail address; "
             "who leads a team may merge cases of one account.",
+            rule="merge_other_person",
+            number=number,
+            into=into,
         )
     before = remember(conversation, case)
     _close(case, by, "duplicate")
@@ -208,11 +226,18 @@ def undo(session: Session, number: int, by: Principal) -> Escalation:
     conversation, case = _lock_even_gone(session, number, by)
     last = _last_that_counts(session, conversation.id)
     if last is None or last.kind != "case" or last.data["case"] != number or last.by != by.label:
-        raise Stale("Something has followed, or somebody else did it.", "Change the case as it is now.")
+        raise Stale(
+            "Something has followed, or somebody else did it.", "Change the case as it is now.", rule="undo_followed"
+        )
     if last.data["action"] not in ("resolved", "returned", "transferred"):
-        raise Stale("What was done last cannot be undone.", "Change the case as it is now.")
+        raise Stale("What was done last cannot be undone.", "Change the case as it is now.", rule="undo_nothing")
     if now() - last.created_at > dt.timedelta(seconds=UNDO_SECONDS):
-        raise Stale(f"That was more than {UNDO_SECONDS} seconds ago.", "Change the case as it is now.")
+        raise Stale(
+            f"That was more than {UNDO_SECONDS} seconds ago.",
+            "Change the case as it is now.",
+            rule="undo_late",
+            seconds=UNDO_SECONDS,
+        )
     undone = last.data["before"]
     before = remember(conversation, case)
     restore(case, undone)

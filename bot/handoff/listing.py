@@ -130,17 +130,9 @@ def list_cases(
     filters = filters or Filters()
     key, falling = _key(filters.order)
     place = (key.desc(), Escalation.id.desc()) if falling else (key, Escalation.id)
-    query = (
-        select(Escalation, Conversation, Message, key)
-        .join(Conversation, Conversation.id == Escalation.conversation_id)
-        .outerjoin(
-            Message,
-            (Message.conversation_id == Conversation.id) & (Message.number == Conversation.last_number),
-        )
-        .where(visible(by), *_conditions(filters, by))
-        .order_by(*place)
-        .limit(limit + 1)
-    )
+    query = select(Escalation.id, key).where(visible(by), *_conditions(filters, by)).order_by(*place).limit(limit + 1)
+    if filters.text.strip():
+        query = query.join(Conversation, Conversation.id == Escalation.conversation_id)
     if after is not None:
         moment, number = _parse(after)
         mark = literal(moment, UtcDateTime)
@@ -148,7 +140,18 @@ def list_cases(
         beside = Escalation.id < number if falling else Escalation.id > number
         query = query.where(or_(beyond, and_(key == mark, beside)))
     found = session.execute(query).all()
-    shown = found[:limit]
+    # What goes with a case is read for those of the page only: sorting it along would cost the most.
+    with_all = (
+        select(Escalation, Conversation, Message)
+        .join(Conversation, Conversation.id == Escalation.conversation_id)
+        .outerjoin(
+            Message,
+            (Message.conversation_id == Conversation.id) & (Message.number == Conversation.last_number),
+        )
+        .where(Escalation.id.in_([number for number, _ in found[:limit]]))
+    )
+    by_number = {row[0].id: row for row in session.execute(with_all)}
+    shown = [by_number[number] for number, _ in found[:limit] if number in by_number]
     tags = _tags(session, [row[1].id for row in shown])
     assignees = team.names(session, {row[0].assignee for row in shown if row[0].assignee})
     rows = tuple(
@@ -160,10 +163,10 @@ def list_cases(
             next_clock(one),
             tags.get(conversation.id, ()),
         )
-        for one, conversation, last, _ in shown
+        for one, conversation, last in shown
     )
     more = len(found) > limit
-    return Page(rows, _place(shown[-1][3], shown[-1][0].id) if more else None)
+    return Page(rows, _place(found[limit - 1][1], found[limit - 1][0]) if more else None)
 
 
 def counts(session: Session, by: Principal, kind: Kind = "own") -> dict[str, Count]:

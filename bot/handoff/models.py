@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, false
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bot.conversation.models import now
@@ -43,7 +43,8 @@ class Escalation(Base):
 
     __tablename__ = "escalations"
     __table_args__ = (
-        Index("ix_escalations_queue", "queue", "status"),
+        Index("ix_escalations_status", "status", "queue"),
+        Index("ix_escalations_queue", "queue", "created_at"),
         Index("ix_escalations_assignee", "assignee", "status"),
         {"sqlite_autoincrement": True},
     )
@@ -81,13 +82,19 @@ class Escalation(Base):
 
 
 class Note(Base):
-    """What a person wrote for the team; the customer never sees it."""
+    """What a person wrote for the team; the customer never sees it.
+
+    Attributes:
+        client_id: The sender's own id for it; None for what was not sent as a form of its own.
+    """
 
     __tablename__ = "notes"
+    __table_args__ = (UniqueConstraint("conversation_id", "client_id", name="uq_notes_client_id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"), index=True)
     case_id: Mapped[int | None] = mapped_column(ForeignKey("escalations.id", ondelete="CASCADE"), default=None)
+    client_id: Mapped[str | None] = mapped_column(String(100), default=None)
     by: Mapped[str] = mapped_column(String(60))
     text: Mapped[str] = mapped_column(Text)
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=now)

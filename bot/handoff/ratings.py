@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bot.conversation import events
-from bot.conversation.models import Conversation, Message, now
+from bot.conversation.models import Conversation, Message, is_person, now
 from bot.dialogue.turn import Reply
 from bot.errors import ConversationError, InvalidInput, NotFound
 from bot.handoff.models import SIGNAL, Escalation, Rating
@@ -167,10 +167,11 @@ def hear(session: Session, conversation: Conversation, message: Message, say: Sa
         say: Gives a response of domain.yml by its name and language.
 
     Returns:
-        The bot's thanks; None if the message is something else, which is then answered as any other.
+        The bot's thanks; None if the message is something else, which is then answered as any other, or is said to a
+        person, over whom the bot does not talk.
     """
     score = None if message.content.get("payload") else read_score(message.text)
-    if score is None:
+    if score is None or is_person(conversation.owner):
         return None
     before = session.scalar(
         select(Message).where(

@@ -75,6 +75,8 @@ def public_citations(answerer: Answerer, ids: Sequence[str]) -> list[Citation]:
     for one in dict.fromkeys(ids):
         article = answerer.find(one, "public")
         if article is None:
-            raise InvalidInput(f"There is no public article {one!r}.", "Only public articles can be cited.")
+            raise InvalidInput(
+                f"There is no public article {one!r}.", "Only public articles can be cited.", rule="article_not_public"
+            )
         found.append(Citation(article.id, article.title, answerer.link(article), article.language))
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy import case as sql_case
 from sqlalchemy.orm import Session
 
@@ -91,6 +91,10 @@ def push(session: Session, case: Escalation, queues: Queues) -> bool:
         return False
     chosen = choose(candidates(session, moment), case.language, queue)
     if chosen is None:
+        return False
+    # Whoever gives them a case at the same time waits; they may have as many as they can take afterwards.
+    session.execute(update(Person).where(Person.id == chosen).values(id=Person.id))
+    if not any(one.id == chosen and one.takes(case.language, queue) for one in candidates(session, moment)):
         return False
     give(session, case, chosen, moment)
     case.pushed = True

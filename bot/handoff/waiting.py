@@ -155,7 +155,7 @@ def _minutes(session: Session, queue: Queue, at: int, moment: dt.datetime) -> in
             Escalation.first_responded_at.is_not(None),
             Escalation.created_at > moment - dt.timedelta(days=_RECENT_DAYS),
         )
-        .order_by(Escalation.id.desc())
+        .order_by(Escalation.created_at.desc())
         .limit(_RECENT)
     )
     wait = expected_wait(at, online, [queue.hours.between(made, answered) for made, answered in waits if answered])

@@ -1,5 +1,7 @@
 """What happens to cases with time: warnings, broken promises, cases given out, people who went away.
 
+What people's pages left in the database is tidied up too.
+
 Any number of processes may watch: every change is made under the conversation's lock and only from the state it was
 found in, so each is told once. All moments stand in the database; a process that ends loses none.
 """
@@ -12,7 +14,7 @@ import logging
 from collections.abc import Callable
 from typing import Literal
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from bot.conversation import events
@@ -22,7 +24,8 @@ from bot.handoff import team
 from bot.handoff.changing import hand_over, settle, tell
 from bot.handoff.models import SIGNAL, Escalation
 from bot.handoff.queues import Queues
-from bot.people.models import Person
+from bot.people import sessions, throttle
+from bot.people.models import Person, Presence
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +33,9 @@ ClockName = Literal["first_response", "resolution"]
 CLOCKS: tuple[ClockName, ...] = ("first_response", "resolution")
 # Work is done in portions, so that one look never takes long.
 _AT_ONCE = 200
+_TIDY_EVERY = dt.timedelta(hours=1)
+# Who looked at a conversation is of no use any more after this.
+_PRESENCE_KEPT = dt.timedelta(days=1)
 
 
 class Watch:
@@ -53,6 +59,7 @@ class Watch:
         self._queues = queues
         self._ring_topic = ring_topic
         self._tick = tick
+        self._tidied: dt.datetime | None = None
 
     async def run(self) -> None:
         """Look again and again."""
@@ -71,6 +78,16 @@ class Watch:
             self._tell_clock(clock, moment)
         self._send_away(moment)
         self._give_out(moment)
+        if self._tidied is None or moment - self._tidied >= _TIDY_EVERY:
+            self._tidied = moment
+            self._tidy(moment)
+
+    def _tidy(self, moment: dt.datetime) -> None:
+        """Forget what people's browsers left behind: pages and sessions that ended unseen, failures to sign in."""
+        with self._changes.transaction() as session:
+            session.execute(delete(Presence).where(Presence.seen_at < moment - _PRESENCE_KEPT))
+            sessions.forget_over(session, moment)
+            throttle.forget_old(session, moment)
 
     def _tell_clock(self, clock: ClockName, moment: dt.datetime) -> None:
         """Warn of what is due soon, and tell what is overdue."""

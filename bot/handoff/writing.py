@@ -23,6 +23,7 @@ from bot.knowledge.answer import Citation
 from bot.people.roles import Principal
 
 LONGEST_NOTE = 4000
+_OWN_ID = "Give each its own id."
 
 
 def reply(
@@ -63,18 +64,16 @@ def reply(
         )
         if twin is not None:
             if twin.author != "agent" or twin.text != text:
-                raise DuplicateId(
-                    f"The id '{client_id}' was used for another message before.", "Give each message its own id."
-                )
+                raise DuplicateId(f"The id '{client_id}' was used for another message before.", _OWN_ID, rule="id_used")
             return twin
     demand_open(case)
     if case.assignee not in (None, by.id):
         raise taken(session, case)
     if case.reason == SIGNAL and is_person(conversation.owner) and conversation.owner != by.owner:
         name = team.owner_shown(session, conversation.owner)["name"]
-        raise Stale(f"{name} talks to this customer.", "Leave a note for them.")
+        raise Stale(f"{name} talks to this customer.", "Leave a note for them.", rule="case_talks", name=name)
     if seen_number is not None and conversation.last_number > seen_number:
-        raise Stale("Something was said since you looked.", "Read it, then send again.")
+        raise Stale("Something was said since you looked.", "Read it, then send again.", rule="case_said")
     if case.assignee is None:
         take(session, conversation, case, by)
     hand_over(session, conversation, by.owner, by.label)
@@ -87,12 +86,28 @@ def reply(
     return message
 
 
-def add_note(session: Session, conversation_id: str, by: Principal, text: str, case: int | None = None) -> Note:
-    """Write something for the team only.
+def add_note(
+    session: Session,
+    conversation_id: str,
+    by: Principal,
+    text: str,
+    case: int | None = None,
+    client_id: str | None = None,
+) -> Note:
+    """Write something for the team only. The same client_id is the same note.
+
+    Args:
+        session: Of the transaction.
+        conversation_id: It is about.
+        by: Who writes.
+        text: Markdown.
+        case: Number of the conversation's case it is about.
+        client_id: The sender's own id for it.
 
     Raises:
         NotFound: There is no such conversation, `by` may not see it, or the case is another conversation's.
         Forbidden: `by` may not.
+        DuplicateId: The client_id was used for another note.
         InvalidInput: The text is empty or longer than LONGEST_NOTE characters.
     """
     if not (by.may("conversations:write") or by.may("signals:write")):
@@ -104,11 +119,21 @@ def add_note(session: Session, conversation_id: str, by: Principal, text: str, c
         raise NotFound(f"There is no case {case} in this conversation.", "Leave the case out.")
     if len(text) > LONGEST_NOTE:
         raise InvalidInput(
-            f"The note has {len(text):,} characters; at most {LONGEST_NOTE:,} are allowed.", "Shorten it."
+            f"The note has {len(text):,} characters; at most {LONGEST_NOTE:,} are allowed.",
+            "Shorten it.",
+            rule="note_long",
+            count=len(text),
+            most=LONGEST_NOTE,
         )
-    made = write_note(session, conversation, by, text, case)
+    if client_id is not None:
+        twin = session.scalar(select(Note).where(Note.conversation_id == conversation_id, Note.client_id == client_id))
+        if twin is not None:
+            if (twin.by, twin.text) != (by.label, text.strip()):
+                raise DuplicateId(f"The id '{client_id}' was used for another note before.", _OWN_ID, rule="id_used")
+            return twin
+    made = write_note(session, conversation, by, text, case, client_id)
     if made is None:
-        raise InvalidInput("The note is empty.", "Write some text.")
+        raise InvalidInput("The note is empty.", "Write some text.", rule="note_empty")
     if about is not None:
         log(session, by, "note", about, note=made.id)
     return made

@@ -93,14 +93,16 @@ class Attempts:
         if outcome["state"] != "again":
             values |= {"state": outcome["state"], "finished_at": now(), "holder": None, "held_until": None}
         with Session(self._engine) as session, session.begin():
+            if gone:
+                # Before the delivery, as when somebody deletes the webhook: so neither waits for the other.
+                _pause(session, delivery)
+                session.flush()
             session.execute(
                 update(Outgoing)
                 .where(Outgoing.id == delivery, Outgoing.state == "pending")
                 .values(values)
                 .execution_options(synchronize_session=False)
             )
-            if gone:
-                _pause(session, delivery)
         return outcome
 
 

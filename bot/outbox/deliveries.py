@@ -106,7 +106,10 @@ def retry_dead(session: Session, by: Principal, webhook: str) -> int:
     by.demand("deliveries:manage")
     found = webhooks.read(session, webhook)
     dead = session.scalars(
-        select(Outgoing).where(Outgoing.webhook_id == found.id, Outgoing.state == "dead").with_for_update()
+        select(Outgoing)
+        .where(Outgoing.webhook_id == found.id, Outgoing.state == "dead")
+        .order_by(Outgoing.id)
+        .with_for_update()
     ).all()
     for outgoing in dead:
         _begin_again(outgoing)

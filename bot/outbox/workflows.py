@@ -138,7 +138,7 @@ def _dbos(engine: Engine, executor: str) -> Iterator[None]:
     if engine.dialect.name == "sqlite":
         config["system_database_url"] = f"sqlite:///{_file_beside(Path(str(engine.url.database)))}"
     else:
-        own = create_engine(engine.url, pool_size=5, max_overflow=5, pool_pre_ping=True)
+        own = create_engine(engine.url, pool_size=5, max_overflow=5, pool_pre_ping=True, hide_parameters=True)
         config |= {"system_database_engine": own, "dbos_system_schema": SCHEMA}
     DBOS(config=config)
     try:

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from bot.conversation.models import now
@@ -216,6 +216,9 @@ def first_administrator(
 def _keep_an_administrator(session: Session, person: Person, field: str) -> None:
     if person.role != "administrator" or person.disabled_at is not None:
         return
+    # Locks them, so that two who leave at once do not both count on the other.
+    locking = update(Person).where(Person.role == "administrator").values(role=Person.role)
+    session.execute(locking.execution_options(synchronize_session=False))
     others = select(func.count()).where(
         Person.role == "administrator", Person.disabled_at.is_(None), Person.id != person.id
     )

@@ -26,7 +26,6 @@ def start(session: Session, person: Person) -> str:
     """Sign a person in; gives the token for the cookie, 256 random bits."""
     token = secrets.token_urlsafe(32)
     moment = now()
-    session.execute(delete(DeskSession).where(DeskSession.expires_at < moment))
     session.add(
         DeskSession(
             token_hash=hash_of(token),
@@ -38,6 +37,11 @@ def start(session: Session, person: Person) -> str:
     )
     person.seen_at = moment
     return token
+
+
+def forget_over(session: Session, moment: dt.datetime) -> None:
+    """Forget the sessions that are too old at a moment."""
+    session.execute(delete(DeskSession).where(DeskSession.expires_at < moment))
 
 
 def find(session: Session, token: str, idle: dt.timedelta) -> Person | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import math
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
@@ -76,7 +77,11 @@ def succeed(session: Session, email: str, address: str) -> None:
         .where(SignInFailure.key == _address(address), SignInFailure.failures > 0)
         .values(failures=SignInFailure.failures - 1)
     )
-    session.execute(delete(SignInFailure).where(SignInFailure.last_at < now() - FORGOTTEN_AFTER))
+
+
+def forget_old(session: Session, moment: dt.datetime) -> None:
+    """Forget the failures that count no more at a moment."""
+    session.execute(delete(SignInFailure).where(SignInFailure.last_at < moment - FORGOTTEN_AFTER))
 
 
 def _account(email: str) -> str:
@@ -84,6 +89,13 @@ def _account(email: str) -> str:
 
 
 def _address(address: str) -> str:
+    """The key of an address; one house has all IPv6 addresses of a /64, so they count as one."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        found = None
+    if isinstance(found, IPv6Address):
+        address = str(found.ipv4_mapped or ip_network((int(found) >> 64 << 64, 64)))
     return hashlib.sha256(f"address:{address}".encode("utf-8", "replace")).hexdigest()
 
 

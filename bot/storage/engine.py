@@ -90,6 +90,7 @@ def _open_postgresql(url: URL) -> Engine:
         pool_pre_ping=True,
         pool_size=5,
         max_overflow=15,
+        hide_parameters=True,
         connect_args={"connect_timeout": 10, "application_name": "refill"},
     )
 
@@ -109,7 +110,7 @@ def _open_sqlite(url: URL, root: Path) -> Engine:
         raise StorageError(
             f"The database's folder {file.parent} cannot be made: {error.strerror}.", "Correct storage.url."
         ) from error
-    engine = create_engine(url.set(database=str(file)), connect_args={"timeout": 30})
+    engine = create_engine(url.set(database=str(file)), connect_args={"timeout": 30}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, record: Any) -> None:

@@ -141,6 +141,29 @@ async def test_a_turn_that_takes_too_long_means_a_person(
     assert "took more than 0.1 s" in caplog.text
 
 
+async def test_nobody_waits_for_turns_of_others_that_hang(
+    make_bench: MakeBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    release = asyncio.Event()
+
+    async def hang(call: Call) -> TurnResult:
+        await release.wait()
+        return said("late")
+
+    bench = make_bench(deadline=0.2, concurrency=1)
+    bench.dialogue.script = hang
+    stuck, other = await bench.new(), await bench.new()
+    for client_id in ("a", "b", "c"):
+        await bench.service.post(stuck, client_id, "Hello")
+    await bench.service.post(other, "a", "Hello")
+    await bench.settled()
+    release.set()
+    assert {case.conversation_id for case in bench.escalations()} == {stuck, other}
+    waited = [line for line in caplog.messages if other in line]
+    assert len(waited) == 1
+    assert "took more than 0.2 s" in waited[0]
+
+
 async def test_no_answer_waits_for_what_would_be_learnt_from_it(
     make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

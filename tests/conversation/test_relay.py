@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from redis import Redis
+from redis.asyncio.client import PubSub
 
 from bot.conversation.delivery import Delivery, Reader
 from bot.conversation.relay import RedisRelay
@@ -127,3 +128,24 @@ async def test_relay_that_was_stopped_rings_here_only(join: Join, relays: list[R
         here.notify("a")
         assert await near.wait(PATIENCE)
         assert not await far.wait(0.05)
+
+
+@pytest.mark.services
+async def test_an_error_of_the_client_does_not_end_the_relay(
+    join: Join, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    relay = RedisRelay._relay
+    errors = [AttributeError("a mistake of the client's")]
+
+    async def fail_once(self: RedisRelay, subscription: PubSub) -> None:
+        if errors:
+            raise errors.pop()
+        await relay(self, subscription)
+
+    monkeypatch.setattr(RedisRelay, "_relay", fail_once)
+    one, other = await join(), await join()
+    assert "could not be relayed" in caplog.text
+    with one.reader("topic:cases") as reader:
+        await quiet(reader)
+        other.notify_topic("cases")
+        assert await reader.wait(PATIENCE)

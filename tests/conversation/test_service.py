@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from bot.conversation.records import DuplicateId, Outcome, StoredMessage
 from bot.conversation.store import ConversationStore
 from bot.dialogue.turn import Choice, Escalate, OfferPerson, TurnResult
-from bot.errors import EncoderError, NotFound, Overloaded, StorageError
+from bot.errors import EncoderError, InvalidInput, NotFound, Overloaded, StorageError
 from tests.conversation.fakes import PATIENCE, Bench, Call, echo, said
 
 MakeBench = Callable[..., Bench]
@@ -368,6 +370,31 @@ async def test_turn_that_outlasts_the_stop_is_taken_up_once_at_the_next_start(ma
     assert [m.text for m in after.messages(conversation)] == ["text 0", "You wrote: text 0"]
 
 
+async def test_what_is_stored_while_the_stop_begins_is_free_for_other_processes(
+    make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends, other = make_bench(), make_bench()
+    conversation = await ends.new()
+    add = ConversationStore.add_customer_message
+    begun, go_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow(*arguments: Any) -> tuple[StoredMessage, bool]:
+        stored = add(*arguments)
+        loop.call_soon_threadsafe(begun.set)
+        go_on.wait(PATIENCE)
+        return stored
+
+    monkeypatch.setattr(ConversationStore, "add_customer_message", slow)
+    post = asyncio.create_task(ends.service.post(conversation, "a", "Hello"))
+    await asyncio.wait_for(begun.wait(), PATIENCE)
+    assert other.store.waiting() == []
+    await ends.service.stop(0)
+    go_on.set()
+    await post
+    assert other.store.waiting() == [conversation]
+
+
 async def test_nothing_is_begun_after_the_stop(bench: Bench) -> None:
     await _stop_during_a_turn_that_hangs(bench, 2)
     begun = len(bench.dialogue.calls)
@@ -422,6 +449,27 @@ async def test_database_that_fails_once_leaves_no_message_unanswered(
         await asyncio.sleep(0.01)
     assert failures == []
     assert [m.author for m in bench.messages(conversation)] == ["customer", "bot"]
+
+
+async def test_an_outcome_that_can_never_be_kept_means_a_person(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("bot.conversation.service._FIRST_PAUSE", 0.001)
+    conversation = await bench.new()
+    finish_turn = ConversationStore.finish_turn
+
+    def refuse(
+        store: ConversationStore, message: StoredMessage, version: int, outcome: Outcome
+    ) -> list[StoredMessage] | None:
+        if outcome.replies[0].text.startswith("You wrote"):
+            raise InvalidInput("A value does not fit into the database.")
+        return finish_turn(store, message, version, outcome)
+
+    monkeypatch.setattr(ConversationStore, "finish_turn", refuse)
+    await bench.say(conversation, "Hello")
+    assert [case.reason for case in bench.escalations()] == ["bot_unavailable"]
+    assert len(bench.dialogue.calls) == 3
+    assert "A value does not fit" in caplog.text
 
 
 async def test_a_text_is_foreseen_while_it_is_stored_and_a_choice_is_not(make_bench: MakeBench) -> None:

@@ -315,6 +315,11 @@ def test_transfer_to_a_queue_that_gives_cases_out(
 def test_notes(session: Session, conversation: Conversation, case: Escalation, ada: Principal, sam: Principal) -> None:
     made = cases.add_note(session, conversation.id, ada, "Rude, but right.", case.id)
     assert (made.by, made.text, made.case_id) == (ada.label, "Rude, but right.", case.id)
+    once = cases.add_note(session, conversation.id, ada, " Twice ", client_id="n-1")
+    assert cases.add_note(session, conversation.id, ada, "Twice", client_id="n-1") is once
+    assert session.scalars(select(Note.text).order_by(Note.id)).all() == ["Rude, but right.", "Twice"]
+    with pytest.raises(DuplicateId, match="another note"):
+        cases.add_note(session, conversation.id, ada, "Thrice", client_id="n-1")
     for text, problem in (("  ", "empty"), ("x" * 4001, "4,001 characters")):
         with pytest.raises(InvalidInput, match=problem):
             cases.add_note(session, conversation.id, ada, text)

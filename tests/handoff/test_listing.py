@@ -157,7 +157,7 @@ def test_what_cannot_be_asked(engine: Engine) -> None:
             list_cases(session, ALL, Filters(sla="late"))
 
 
-def test_a_page_takes_three_queries(any_engine: Engine, numbers: dict[str, int]) -> None:
+def test_a_page_takes_five_queries_however_long_it_is(any_engine: Engine, numbers: dict[str, int]) -> None:
     asked: list[str] = []
 
     def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
@@ -168,4 +168,4 @@ def test_a_page_takes_three_queries(any_engine: Engine, numbers: dict[str, int])
         rows = list_cases(session, ALL, Filters(status=None, kind="all")).rows
         event.remove(any_engine, "before_cursor_execute", note)
     assert len(rows) == len(numbers)
-    assert len(asked) <= 4
+    assert len(asked) <= 5

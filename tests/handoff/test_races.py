@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from bot.conversation import events
 from bot.conversation.changes import Changes
 from bot.conversation.models import Conversation, Event, Message
 from bot.errors import ConversationError
-from bot.handoff import cases, team
+from bot.handoff import assignment, cases, team
 from bot.handoff.escalation import escalate
 from bot.handoff.models import Escalation
 from bot.handoff.queues import PRIORITIES, QUEUES, default_queues
@@ -140,6 +141,30 @@ def test_of_several_who_claim_one_wins(scene: Scene) -> None:
     (winner,) = [one for one in scene.people.values() if one.id == won[0].assignee]
     assert {str(error.message) for error in lost} == {f"{winner.name} has this case."}
     assert scene.check().owner == {"owner": "agent", "name": winner.name}
+
+
+def test_nobody_is_given_more_than_they_can_take(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = threading.Barrier(2)
+
+    def side_by_side(*arguments: Any) -> str | None:
+        chosen = assignment.choose(*arguments)
+        with contextlib.suppress(threading.BrokenBarrierError):  # SQLite lets one come after the other.
+            both.wait(0.2)
+        return chosen
+
+    monkeypatch.setattr(team, "choose", side_by_side)
+    routing = Routing(queues=pushing(capacity=1, members=["ada@example.com"]))
+
+    def opens(number: str) -> Act:
+        def act(session: Any) -> str | None:
+            made = Conversation(id=number * 32, channel="webchat", audience="public", language="en", token_hash=number)
+            session.add(made)
+            session.flush()
+            return escalate(session, made, "support", "asked_for", routing=routing).assignee
+
+        return act
+
+    assert set(scene.at_once(opens("b"), opens("c"))) == {scene.people["Ada"].id, None}
 
 
 def test_claim_while_it_is_transferred(scene: Scene) -> None:

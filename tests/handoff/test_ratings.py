@@ -238,3 +238,10 @@ def test_a_request_that_was_withdrawn_is_not_heard(session: Session, conversatio
     ratings.ask(session, conversation, resolved(session, conversation), say)
     session.delete(session.get_one(Rating, 1))
     assert ratings.hear(session, conversation, typed(session, conversation, "5"), say) is None
+
+
+def test_the_bot_does_not_thank_over_a_person(session: Session, conversation: Conversation) -> None:
+    ratings.ask(session, conversation, resolved(session, conversation), say)
+    conversation.hand_to("agent:anna")
+    assert ratings.hear(session, conversation, typed(session, conversation, "5"), say) is None
+    assert conversation.last_number == session.get_one(Rating, 1).number + 1

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, event, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -17,15 +17,19 @@ from bot.conversation.changes import Changes
 from bot.conversation.models import Conversation, Event, now
 from bot.handoff import cases
 from bot.handoff.escalation import escalate
+from bot.handoff.listing import counts, list_cases
 from bot.handoff.models import Escalation
 from bot.handoff.queues import Queues, default_queues
 from bot.handoff.routing import Routing
+from bot.handoff.waiting import people
 from bot.handoff.watch import Watch
-from bot.people.models import Person
+from bot.people.models import DeskSession, Person, Presence, SignInFailure
+from bot.people.roles import SYSTEM
 from tests.handoff.fakes import person, pushing
 
 HERE = "a" * 32
 MINUTE = dt.timedelta(minutes=1)
+DAY = dt.timedelta(days=1)
 
 
 @pytest.fixture
@@ -150,6 +154,52 @@ def test_a_case_somebody_took_stays_theirs_while_they_are_away(
     look(engine, pushing())
     session.expire_all()
     assert (made.assignee, conversation.owner) == (away.id, f"agent:{away.id}")
+
+
+def test_what_browsers_left_behind_is_forgotten_and_what_is_in_use_stays(
+    engine: Engine, session: Session, case: Escalation
+) -> None:
+    anna, bora = person(session, "Anna"), person(session, "Bora")
+    moment = now()
+    for who, ago in ((anna, 2 * DAY), (bora, MINUTE)):
+        session.add_all(
+            [
+                Presence(conversation_id=HERE, person_id=who.id, seen_at=moment - ago),
+                SignInFailure(key=who.name, failures=1, last_at=moment - ago),
+                DeskSession(token_hash=who.name, person_id=who.id, expires_at=moment + DAY - ago),
+            ]
+        )
+    session.commit()
+    look(engine)
+    assert session.scalars(select(Presence.person_id)).all() == [bora.id]
+    assert session.scalars(select(SignInFailure.key)).all() == ["Bora"]
+    assert session.scalars(select(DeskSession.token_hash)).all() == ["Bora"]
+
+
+def test_what_is_looked_for_again_and_again_is_found_by_an_index(
+    engine: Engine, session: Session, case: Escalation
+) -> None:
+    person(session, "Anna", online=True)
+    session.commit()
+    asked: list[tuple[str, Any]] = []
+
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    look(engine, pushing())
+    people(session, default_queues().queue("support"), now())
+    list_cases(session, SYSTEM)
+    counts(session, SYSTEM)
+    event.remove(engine, "before_cursor_execute", note)
+    plans = [
+        row[-1]
+        for statement, parameters in asked
+        if statement.startswith("SELECT") and "escalations" in statement
+        for row in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+    ]
+    assert len(plans) > 6
+    assert [step for step in plans if step.startswith("SCAN escalations")] == []
 
 
 async def test_a_database_that_fails_is_asked_again(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:

@@ -90,6 +90,14 @@ def test_private_addresses_are_refused(receiver: Receiver, host: str) -> None:
     assert receiver.got == []
 
 
+def test_a_name_is_looked_up_once(receiver: Receiver) -> None:
+    """Between the check and the connection, nobody is asked again where a name leads."""
+    answers = iter([["127.0.0.1"]])
+    network = dataclasses.replace(allowing_private(), look_up=lambda host, port: next(answers))
+    assert post(receiver, f"http://inner.test:{receiver.port}/", network).accepted
+    assert len(receiver.got) == 1
+
+
 def test_ports_of_other_services_are_refused(receiver: Receiver) -> None:
     assert "not one websites use" in post(receiver, network=Network()).error
 

@@ -134,7 +134,7 @@ async def read_messages(
     with state.delivery.reader(conversation_id) as reader:
         end = asyncio.get_running_loop().time() + wait
         messages = await state.messages_after(conversation_id, after, stream.BATCH)
-        while not messages and (left := end - asyncio.get_running_loop().time()) > 0:
+        while not (messages or state.closing) and (left := end - asyncio.get_running_loop().time()) > 0:
             await reader.wait(min(left, stream.HEARTBEAT_SECONDS))
             messages = await state.messages_after(conversation_id, after, stream.BATCH)
         return Messages(messages=[shown(message) for message in messages], typing=reader.typing)

@@ -411,6 +411,19 @@ async def test_stream_ends_when_the_server_closes(chat: Chat) -> None:
         assert [event async for event in stream] == []
 
 
+async def test_who_waits_for_messages_is_answered_when_the_server_closes(chat: Chat) -> None:
+    visitor = await chat.begin()
+    async with asyncio.timeout(PATIENCE), chat.live() as http:
+        waiting = asyncio.create_task(http.get(f"{visitor.url}/messages?wait=30", headers=visitor.headers))
+        for _ in range(int(PATIENCE * 1000)):
+            if visitor.id in chat.bench.delivery._readers:
+                break
+            await asyncio.sleep(0.001)
+        chat.state.closing = True
+        chat.bench.delivery.notify(visitor.id)
+        assert (await waiting).json()["messages"] == []
+
+
 async def test_heartbeat_keeps_the_line_open(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.01)
     visitor = await chat.begin()

@@ -168,12 +168,14 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("conversation_id", sa.String(length=32), nullable=False),
         sa.Column("case_id", sa.Integer(), nullable=True),
+        sa.Column("client_id", sa.String(length=100), nullable=True),
         sa.Column("by", sa.String(length=60), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["case_id"], ["escalations.id"], ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["conversation_id"], ["conversations.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("conversation_id", "client_id", name="uq_notes_client_id"),
     )
     op.create_index(op.f("ix_notes_conversation_id"), "notes", ["conversation_id"], unique=False)
     op.create_table(
@@ -217,6 +219,9 @@ def upgrade() -> None:
     op.add_column("escalations", sa.Column("reopened", sa.Integer(), server_default="0", nullable=False))
     op.add_column("escalations", sa.Column("merged_into", sa.Integer(), nullable=True))
     op.create_index("ix_escalations_assignee", "escalations", ["assignee", "status"], unique=False)
+    op.create_index("ix_escalations_status", "escalations", ["status", "queue"], unique=False)
+    op.drop_index("ix_escalations_queue", table_name="escalations")
+    op.create_index("ix_escalations_queue", "escalations", ["queue", "created_at"], unique=False)
     # What was said before there were events: one for each message, with the same number.
     op.execute(
         """INSERT INTO events (conversation_id, number, kind, visible, data, "by", created_at)
@@ -246,6 +251,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Undo."""
 
+    op.drop_index("ix_escalations_queue", table_name="escalations")
+    op.create_index("ix_escalations_queue", "escalations", ["queue", "status"], unique=False)
+    op.drop_index("ix_escalations_status", table_name="escalations")
     op.drop_index("ix_escalations_assignee", table_name="escalations")
     op.drop_column("escalations", "merged_into")
     op.drop_column("escalations", "reopened")
