@@ -76,6 +76,8 @@ class PublicEdge:
                     # Its entity tag is asked for each time, so that an upgrade never mixes old files with new.
                     message["headers"] = [*message["headers"], (b"cache-control", b"no-cache")]
                 present = {name.lower() for name, _ in message["headers"]}
+                if scope["path"].startswith(("/api/", "/desk")) and b"cache-control" not in present:
+                    message["headers"] = [*message["headers"], (b"cache-control", b"no-store")]
                 message["headers"] = [*message["headers"], *(h for h in _HEADERS if h[0] not in present)]
             await send(message)
 

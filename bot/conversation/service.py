@@ -142,7 +142,10 @@ class ConversationService:
             self._tagging.start()
 
     async def _take_up(self) -> None:
-        self._waiting = await asyncio.to_thread(self._store.count_waiting)
+        before = self._waiting
+        counted = await asyncio.to_thread(self._store.count_waiting)
+        if self._waiting == before:  # Else it was counted while messages came or were answered.
+            self._waiting = counted
         for conversation_id in await asyncio.to_thread(self._store.waiting):
             if conversation_id not in self._workers:
                 self._wake(conversation_id)

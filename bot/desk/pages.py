@@ -32,9 +32,10 @@ from fastapi.templating import Jinja2Templates
 from jinja2 import StrictUndefined
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from bot.desk.desk_state import DeskState, desk_of
-from bot.desk.words import Words, fill, words
+from bot.desk.words import Words, fill, sentence, words
 from bot.errors import NotFound, RefillError
 from bot.people import people, sessions
 from bot.people.models import Person
@@ -277,7 +278,8 @@ def _to_sign_in(request: Request) -> Response:
     """To the sign-in page, and back to where the reader was."""
     shown = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     if wants_fragment(request):
-        _, _, shown = request.headers.get("hx-current-url", "").partition(request.url.netloc)
+        _, _, place = request.headers.get("hx-current-url", "").partition("://")
+        shown = f"/{place.partition('/')[2]}"
     elif request.method != "GET":
         shown = HOME
     place = own_path(shown)
@@ -299,7 +301,7 @@ def error_page(request: Request, error: RefillError) -> Response:
     if not kind and error.status >= 500:
         kind = "unavailable"
     title = t[f"{kind}_title"] if kind else t.other_title
-    message = t[f"{kind}_text"] if kind else str(error)
+    message = t[f"{kind}_text"] if kind else sentence(error, words_of(request))
     template = "problem_part.html" if wants_fragment(request) else "problem.html"
     return page(request, template, error.status, title=title, message=message, code=error.code)
 
@@ -324,6 +326,9 @@ class DeskRoute(APIRoute):
                     raise
                 problem = RefillError(str(error.detail))
                 problem.status = 422
+            except ClientDisconnect:
+                # The page was left while it sent something; nobody reads the answer.
+                return Response(status_code=400)
             except Exception as error:
                 logger.error("Unexpected error at %s %s", request.method, request.url.path, exc_info=error)
                 problem = RefillError("Something went wrong on our side.")

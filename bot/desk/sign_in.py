@@ -39,11 +39,15 @@ router = desk_router()
 
 
 def start_session(session: Session, state: DeskState, request: Request, person: Person, way: str) -> str:
-    """Sign somebody in and write it down; the browser's session of before ends. Gives the cookie's value."""
+    """Sign somebody in and write it down; the browser's session of before ends. Gives the cookie's value.
+
+    They are available for cases from now on.
+    """
     if before := request.cookies.get(COOKIE):
         sessions.end(session, before)
     by = people.principal_of(person, state.queues)
     audit.note(session, by, "session.start", f"person:{person.id}", {"way": way}, address_of(request))
+    person.online = True
     return sessions.start(session, person)
 
 

@@ -61,13 +61,14 @@ def go(request: Request, state: State) -> Response:
 @router.get("/sign-in/provider/return")
 def come_back(request: Request, state: State) -> Response:
     """Sign in whom the provider vouches for."""
+    provider = _provider(request, state)
     try:
         attempt, place = _kept(request)
-        identity = _provider(request, state).finish(str(request.url), attempt)
+        identity = provider.finish(str(request.url), attempt)
         response = _signed_in(request, state, identity, place)
     except (ProviderError, FieldError) as error:
         response = _refused(request, state, error)
-    response.delete_cookie(ATTEMPT_COOKIE, path=PLACE)
+    response.delete_cookie(ATTEMPT_COOKIE, path=PLACE, secure=state.secure, httponly=True, samesite="lax")
     return response
 
 

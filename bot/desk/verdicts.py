@@ -5,11 +5,11 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bot.conversation import corrections
+from bot.conversation import corrections, events
 from bot.conversation.corrections import LONGEST_NAME, Corrected
-from bot.conversation.models import MessageTag
+from bot.conversation.models import Correction, MessageTag
 from bot.handoff import access, cases
-from bot.handoff.models import Escalation
+from bot.handoff.models import SIGNAL, Escalation
 from bot.people import audit
 from bot.people.roles import Principal
 
@@ -41,7 +41,7 @@ def correct_tag(
         InvalidInput: A rule is broken.
     """
     access.see_conversation(session, conversation_id, by)
-    who = by.name[:LONGEST_NAME] if said_by is None else said_by
+    who = _signature(by) if said_by is None else said_by
     made = corrections.correct(session, conversation_id, number, name, verdict, who, quote, by.label)
     if made.new:
         data = {"number": number, "name": name, "verdict": made.verdict}
@@ -76,6 +76,59 @@ def not_a_signal(session: Session, by: Principal, number: int, say: cases.Say) -
     ).all()
     for tag in tags:
         corrections.correct(
-            session, work.conversation_id, tag.number, tag.name, "reject", by.name[:LONGEST_NAME], label=by.label
+            session, work.conversation_id, tag.number, tag.name, "reject", _signature(by), label=by.label
         )
     return work
+
+
+def undo(session: Session, number: int, by: Principal) -> Escalation:
+    """Take back the last step of a case; the tags that `not_a_signal` rejected are open again, others stay rejected.
+
+    Args:
+        session: Of the transaction.
+        number: Of the case.
+        by: Who did the step.
+
+    Raises:
+        NotFound: There is no such case, or `by` may not see it.
+        Stale: See `bot.handoff.cases.undo`.
+    """
+    before = session.get(Escalation, number)
+    if before is not None:
+        events.locked(session, before.conversation_id)
+        session.refresh(before)
+    rejected_since = (
+        before.closed_at
+        if before is not None and before.reason == SIGNAL and before.resolution == "not_a_signal"
+        else None
+    )
+    case = cases.undo(session, number, by)
+    if rejected_since is None:
+        return case
+    who = _signature(by)
+    rejected = session.execute(
+        select(Correction.number, Correction.name)
+        .join(
+            MessageTag,
+            (MessageTag.conversation_id == Correction.conversation_id)
+            & (MessageTag.number == Correction.number)
+            & (MessageTag.name == Correction.name),
+        )
+        .where(
+            Correction.conversation_id == case.conversation_id,
+            Correction.name.in_(case.signals or ()),
+            Correction.verdict == "reject",
+            Correction.by == who,
+            Correction.created_at >= rejected_since,
+            MessageTag.state == "rejected",
+        )
+        .distinct()
+    ).all()
+    for message, name in rejected:
+        corrections.correct(session, case.conversation_id, message, name, "withdraw", who, label=by.label)
+    return case
+
+
+def _signature(by: Principal) -> str:
+    """Somebody's name as it stands below a correction."""
+    return by.name[:LONGEST_NAME].strip()

@@ -13,6 +13,8 @@ from typing import Any
 
 import tomllib
 
+from bot.errors import RefillError
+
 TEXTS = Path(__file__).parent / "texts"
 
 
@@ -32,6 +34,18 @@ def words(language: str) -> Words:
     """All sections of a language, one of `bot.settings.LANGUAGES`."""
     files = sorted((TEXTS / language).glob("*.toml"))
     return _words({file.stem: tomllib.loads(file.read_text("utf-8")) for file in files})
+
+
+def sentence(error: RefillError, t: Words) -> str:
+    """What an error says in a language; in English where its rule has no text there."""
+    text = getattr(t.rules, error.rule, "")
+    if not text:
+        return str(error)
+    values = dict(error.values)
+    for name, table in (("queue", t.queues), ("tag", t.inbox.tags)):
+        if name in values:
+            values[name] = getattr(table, str(values[name]), values[name])
+    return fill(text, **values)
 
 
 def fill(text: str, **values: object) -> str:

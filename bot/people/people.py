@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from bot.conversation.models import now
@@ -209,7 +210,15 @@ def first_administrator(
     if session.scalar(select(func.count()).select_from(Person)):
         return None
     password = passwords.random_password()
-    person = create(session, by, settings["desk.admin_email"], "Administrator", "administrator", hasher.hash(password))
+    hashed = hasher.hash(password)
+    try:
+        with session.begin_nested():
+            person = create(session, by, settings["desk.admin_email"], "Administrator", "administrator", hashed)
+    except (FieldError, IntegrityError):
+        # Another process, started at the same time, was quicker.
+        if session.scalar(select(func.count()).select_from(Person)):
+            return None
+        raise
     return person, password
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import sqlite3
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
     from bot.settings import Settings
 
+# Seconds to wait for somebody else's lock on a SQLite file.
+_PATIENCE = 30.0
 _URLS = "Write sqlite:///var/refill.db, or postgresql://user:password@host/database."
 
 
@@ -102,6 +106,19 @@ def _open_postgresql(url: URL) -> Engine:
     return engine
 
 
+def _use_wal(cursor: Any) -> None:
+    """Switch to a write-ahead log. Of several that open a new file at once SQLite refuses some instead of waiting."""
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+
+
 def _open_sqlite(url: URL, root: Path) -> Engine:
     file = root / str(url.database)
     try:
@@ -110,12 +127,12 @@ def _open_sqlite(url: URL, root: Path) -> Engine:
         raise StorageError(
             f"The database's folder {file.parent} cannot be made: {error.strerror}.", "Correct storage.url."
         ) from error
-    engine = create_engine(url.set(database=str(file)), connect_args={"timeout": 30}, hide_parameters=True)
+    engine = create_engine(url.set(database=str(file)), connect_args={"timeout": _PATIENCE}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, record: Any) -> None:
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
+        _use_wal(cursor)
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()

@@ -55,6 +55,7 @@ PICTURES = (
     Picture("desk-case-dark", "deniz", "/desk/cases/3?view=unassigned", "dark", click="#mode-note"),
     Picture("desk-cases-phone-dark", "deniz", "/desk?view=unassigned", "dark", PHONE),
     Picture("desk-case-phone", "ada", "/desk/cases/1?view=mine", "light", PHONE),
+    Picture("desk-menu-phone", "ada", "/desk?view=unassigned", "light", PHONE, click="#me > summary"),
     Picture("desk-signals", "mei", "/desk/signals?account=bluebird", "light"),
     Picture("desk-signals-phone-dark", "mei", "/desk/signals", "dark", PHONE),
     Picture("desk-reply-dark", "lena", "/desk/replies/1", "dark"),

@@ -123,7 +123,7 @@ def test_the_desk_works_without_scripts(chromium: Browser, desk: str, engine: En
     page.locator("#me > summary").click()
     page.get_by_role("switch", name=re.compile("Available")).click()
     with Session(engine) as session:
-        assert people.named(session, "grace@example.com").online
+        assert not people.named(session, "grace@example.com").online
     page.goto(f"{desk}/desk/tokens")
     page.get_by_role("row", name=re.compile("Warehouse")).locator("summary").click()
     page.get_by_role("button", name="Revoke", exact=True).click()

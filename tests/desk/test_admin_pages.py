@@ -89,8 +89,8 @@ async def test_no_form_is_taken_without_the_pages_token(engine: Engine) -> None:
             answer = await one.http.post(path, data=given)
             assert (answer.status_code, "too old" in answer.text) == (403, True), path
     header = {"x-csrf-token": one.csrf, "hx-request": "true"}
-    assert (await one.http.post("/desk/presence", data={"online": "yes"}, headers=header)).status_code == 204
-    assert actions(engine) == ["person.online", "session.start", "person.create"]
+    assert (await one.http.post("/desk/presence", data={"online": "no"}, headers=header)).status_code == 204
+    assert actions(engine) == ["person.away", "session.start", "person.create"]
 
 
 async def test_somebody_is_added_and_signs_in(engine: Engine) -> None:

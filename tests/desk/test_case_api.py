@@ -10,11 +10,13 @@ import httpx
 import pytest
 from sqlalchemy.orm import Session
 
+from bot.conversation import corrections, events
 from bot.conversation.models import MessageTag
+from bot.conversation.tags import record
 from bot.people.models import AuditEntry, Person
 from bot.people.roles import PERMISSIONS_OF, Permission
 from tests.channels.webchat.conftest import assert_error
-from tests.desk.world import KEY, Place, World, new_world
+from tests.desk.world import KEY, TAG, Place, World, new_world
 
 API = "/api/v1"
 CASES = f"{API}/cases"
@@ -256,6 +258,32 @@ async def test_what_was_no_signal_teaches(api: Api) -> None:
             for tag in session.query(MessageTag).filter_by(conversation_id=api.place.conversation, number=1)
         }
     assert states == {"defect": "open", "expansion": "rejected"}
+
+
+async def test_undo_of_not_a_signal_gives_back_only_its_own_tags(api: Api) -> None:
+    conversation, work = api.place.conversation, f"{API}/signals/{api.place.work}"
+    with Session(api.world.engine) as session, session.begin():
+        # A second message with the signal, which somebody rejected long before.
+        there = events.locked(session, conversation)
+        number = events.add_message(session, there, "customer", "We open two more cafés.", by="customer").number
+        session.flush()
+        record(session, conversation, number, TAG("We open two more cafés.", "en"))
+        corrections.correct(session, conversation, number, "expansion", "reject", "Holder")
+    closed = (await api.post(f"{work}/not-a-signal")).json()
+    assert {one["state"] for one in closed["evidence"]} == {"rejected"}
+    assert (await api.post(f"{CASES}/{api.place.work}/undo")).json()["status"] == "open"
+    with Session(api.world.engine) as session:
+        found = session.query(MessageTag).filter_by(conversation_id=conversation, name="expansion")
+        assert {tag.number: tag.state for tag in found} == {1: "open", number: "rejected"}
+
+
+async def test_note_sent_twice_is_one(api: Api) -> None:
+    for url in (f"{api.case}/notes", f"{API}/signals/{api.place.work}/notes"):
+        given = {"text": "They sound tired.", "client_id": url[-20:].replace("/", "-")}
+        first, second = [await api.post(url, **given) for _ in range(2)]
+        assert (first.status_code, second.status_code) == (201, 200)
+        assert first.json() == second.json()
+        assert_error(await api.post(url, **{**given, "text": "Another"}), 409, "duplicate_id")
 
 
 # People, saved replies, queues, webhooks

@@ -94,6 +94,11 @@ async def specially(recorder: Recorder) -> None:
     reply, report = ("post", f"{CASE}/replies"), ("post", f"{API}/signals")
     await recorder.twice(reply)
     await recorder.send(reply, body={"client_id": "s", "text": "Late", "seen_number": 0})
+    for number, place in enumerate((CASE, f"{API}/signals/{{number}}")):
+        note, written = ("post", f"{place}/notes"), {"text": "Mind.", "client_id": f"n{number}"}
+        await recorder.send(note, body=written, keep=True)
+        await recorder.send(note, body=written, keep=True)
+        await recorder.send(note, body={**written, "text": "Never mind."})
     await recorder.twice(report)
     await recorder.twice(report, body={**(REQUESTS[report].body or {}), "name": "goal"})
     await recorder.twice(("post", f"{API}/conversations/{{conversation_id}}/corrections"))

@@ -6,10 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session
 
-from bot.people.models import SavedReply
+from bot.conversation import events
+from bot.handoff import cases
+from bot.handoff.escalation import escalate
+from bot.handoff.routing import Routing
+from bot.people.models import Person, SavedReply
 from tests.desk.rig import PASSWORD
 from tests.desk.shop import Shop, served
 
@@ -17,6 +21,56 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 360, "height": 740}
+# Counts notices and tones instead of making them; the person looks elsewhere while `away` is true.
+ELSEWHERE = """
+window.away = true;
+window.told = [];
+window.shown = [];
+window.tones = 0;
+document.hasFocus = () => !window.away;
+window.Notification = class extends EventTarget {
+  static permission = "granted";
+  constructor(title, { body, tag }) {
+    super();
+    told.push({ title, body, tag });
+    shown.push(this);
+  }
+  close() {}
+};
+const set = () => {};
+window.AudioContext = class {
+  currentTime = 0;
+  resume() {}
+  createOscillator() {
+    return { frequency: {}, connect: (to) => to, start: () => (tones += 1), stop: set };
+  }
+  createGain() {
+    const gain = { setValueAtTime: set, linearRampToValueAtTime: set, exponentialRampToValueAtTime: set };
+    return { gain, connect: (to) => to };
+  }
+};
+"""
+# What a screen reader would stumble over: controls without a name, ids that are missing or there twice.
+UNNAMED = """() => {
+  const text = (id) => document.getElementById(id)?.textContent ?? "";
+  const name = (one) =>
+    one.getAttribute("aria-label") ||
+    (one.getAttribute("aria-labelledby") || "").split(" ").map(text).join("") ||
+    [...(one.labels || [])].map((label) => label.textContent).join("") ||
+    (one.matches("input, select, textarea") ? "" : one.textContent) ||
+    one.title;
+  const controls =
+    "button, a[href], input:not([type=hidden]), select, textarea, summary, [role=dialog], dialog, nav, aside";
+  const unnamed = [...document.querySelectorAll(controls)].filter((one) => !one.ariaHidden && !name(one).trim());
+  const ids = [...document.querySelectorAll("[id]")].map((one) => one.id);
+  const lost = ["for", "aria-controls", "aria-labelledby", "aria-describedby"].flatMap((kind) =>
+    [...document.querySelectorAll(`[${kind}]`)]
+      .flatMap((one) => one.getAttribute(kind).split(" "))
+      .filter((id) => !ids.includes(id)),
+  );
+  const twice = ids.filter((id, i) => ids.indexOf(id) !== i);
+  return [...unnamed.map((one) => one.outerHTML.slice(0, 200)), ...twice, ...lost];
+}"""
 
 
 class Desk:
@@ -28,9 +82,12 @@ class Desk:
         self.complaints: list[str] = []
         self._chromium = chromium
 
-    def enter(self, name: str, path: str = "/desk", size: dict[str, int] = DESKTOP) -> Page:
-        """A browser of somebody who signed in, on a page."""
+    def enter(self, name: str, path: str = "/desk", size: dict[str, int] = DESKTOP, script: str = "") -> Page:
+        """A browser of somebody who signed in, on a page; every page runs the script before its own."""
         context = self._chromium.new_context(viewport=size, locale="en-GB")  # type: ignore[arg-type]
+        context.grant_permissions(["notifications"], origin=self.url)
+        if script:
+            context.add_init_script(script)
         context.on("console", self._note)
         context.on("weberror", lambda error: self.complaints.append(str(error.error)))
         page = context.new_page()
@@ -126,7 +183,7 @@ def test_two_agents_work_on_one_case(desk: Desk) -> None:
 
     # Passed on with a note.
     ada.keyboard.press("t")
-    ada.locator("#transfer-to").select_option(label="Deniz Kaya (away)")
+    ada.locator("#transfer-to").select_option(label="Deniz Kaya")
     ada.locator("#transfer-note").fill("You know tills better.")
     ada.get_by_role("button", name="Pass it on").click()
     expect(deniz.locator(".case-facts")).to_contain_text("Yours")
@@ -162,6 +219,91 @@ def test_keyboard_and_list(desk: Desk) -> None:
     desk.shop.write(desk.shop.cases[4], "Are you there?")
     expect(page.locator(".row", has_text="Are you there?")).to_be_visible()
     assert page.evaluate("document.activeElement.id") == focused
+
+
+def test_told_while_looking_elsewhere(desk: Desk, engine: Engine) -> None:
+    shop, own = desk.shop, desk.shop.cases[0]
+    with Session(engine) as session, session.begin():
+        session.execute(update(Person).values(preferences={"sound": True, "notices": True}))
+    with shop.desk.changes.transaction() as session:
+        cases.claim(session, own, shop.by("ada@example.com"), shop.desk.queues)
+    page = desk.enter("ada", "/desk?view=mine", script=ELSEWHERE)
+    plain = page.title()
+    page.keyboard.press("Escape")  # Only who touched the page hears sounds.
+
+    conversation_id, _ = shop.store.create("webchat", "public", "en")
+    with shop.desk.changes.transaction() as session:
+        conversation = events.locked(session, conversation_id)
+        events.add_message(session, conversation, "customer", "Is anybody there?", by="customer")
+        new = escalate(session, conversation, "support", "asked_for", 1, Routing(queues=shop.desk.queues)).id
+    expect(page).to_have_title(f"(1) {plain}")
+    shop.write(own, "It happened again!")
+    expect(page).to_have_title(f"(2) {plain}")
+    expect(page.locator("#rail-count")).to_have_text("2")
+    assert page.evaluate("told") == [
+        {"title": f"New case {new}: Visitor", "body": "", "tag": f"case-{new}"},
+        {"title": f"Sofia Marsh wrote in case {own}", "body": "It happened again!", "tag": f"case-{own}"},
+    ]
+    assert page.evaluate("tones") == 2, "one sound, of two tones, for what comes at once"
+    shop.write(desk.shop.cases[1], "Nobody's case, nobody's notice.")
+    expect(page.locator("[data-view=unassigned] .queue-count")).to_contain_text("4")
+
+    # The notice leads to its case; what is looked at is read, and tells of nothing more.
+    page.evaluate("shown[1].dispatchEvent(new Event('click'))")
+    expect(page.locator("#case")).to_have_attribute("data-number", str(own))
+    expect(page).to_have_title(f"(1) Sofia Marsh Case {own} · {plain}")
+    page.evaluate("window.away = false")
+    shop.write(own, "Hello?")
+    expect(page.locator(".by-customer").last).to_contain_text("Hello?")
+    assert page.evaluate("told.length") == 2
+    expect(page).to_have_title(f"(1) Sofia Marsh Case {own} · {plain}")
+
+
+def test_keys_rest_while_typing_and_focus_comes_back(desk: Desk) -> None:
+    case = desk.shop.cases[0]
+    page = desk.enter("lena", f"/desk/cases/{case}?view=all")
+    page.locator(".row").first.focus()
+    for key, row in (("j", 1), ("j", 2), ("k", 1)):
+        page.keyboard.press(key)
+        expect(page.locator(".row").nth(row)).to_be_focused()
+    page.keyboard.press("Control+c")
+    page.keyboard.press("r")
+    expect(page.locator("#reply-text")).to_be_focused()
+    page.keyboard.type("jkcrntebu?")
+    expect(page.locator("#reply-text")).to_have_value("jkcrntebu?")
+    expect(page.locator("dialog[open], details.menu[open], .toast")).to_have_count(0)
+    assert desk.shop.case(case).assignee is None
+
+    # Saved replies keep the focus until they are closed.
+    page.keyboard.type(" /")
+    expect(page.locator("#saved-find")).to_be_focused()
+    for keys in ("Tab", "Tab", "Tab", "Shift+Tab", "Shift+Tab", "Shift+Tab"):
+        page.keyboard.press(keys)
+        assert page.evaluate("Boolean(document.activeElement.closest('#saved-pop'))")
+    page.keyboard.press("Escape")
+    expect(page.locator("#reply-text")).to_be_focused()
+    page.keyboard.press("Escape")
+
+    # So does the overview of keys, and a menu gives the focus back to its button.
+    page.locator("#thread").focus()
+    page.keyboard.press("?")
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        assert page.evaluate("['keys', ''].includes((document.activeElement.closest('dialog') || {id: ''}).id)")
+        assert page.evaluate("!document.activeElement.closest('main')")
+    page.keyboard.press("Escape")
+    expect(page.locator("#thread")).to_be_focused()
+    page.keyboard.press("t")
+    expect(page.locator("#transfer-to")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("[data-menu=transfer] summary")).to_be_focused()
+    expect(page.locator("details.menu[open]")).to_have_count(0)
+
+    paths = (f"/desk/cases/{case}?view=all", "/desk/signals?account=bluebird", "/desk/replies/1", "/desk/settings")
+    for path in paths:
+        page.goto(desk.url + path)
+        page.wait_for_load_state("networkidle" if path.startswith("/desk/replies") else "load")
+        assert page.evaluate(UNNAMED) == [], path
 
 
 def test_phone_shows_one_pane_at_a_time(desk: Desk) -> None:

@@ -81,6 +81,41 @@ async def test_every_form_needs_the_token_of_its_page(shop: Shop) -> None:
     assert [author for author, _ in shop.texts(shop.cases[0])].count("agent") == 0
 
 
+async def test_the_desk_begins_where_there_is_something_to_see(shop: Shop) -> None:
+    def view(page: str) -> str:
+        found = re.search(r'<input type="hidden" name="view" value="(\w+)">', page)
+        return found[1] if found else ""
+
+    ada = await signed_in(shop.app, "ada@example.com")
+    assert view((await ada.get("/desk")).text) == "unassigned"
+    assert view((await ada.get("/desk?view=mine")).text) == "mine"
+    assert view((await ada.get("/desk")).text) == "unassigned"  # Nothing is theirs yet.
+    told(await act(ada, shop.cases[0], "claim"))
+    assert view((await ada.get("/desk")).text) == "mine"
+    assert view((await ada.get("/desk?view=closed")).text) == "closed"
+    assert view((await ada.get("/desk")).text) == "closed"
+    await ada.get("/desk?view=nonsense")
+    await ada.get("/desk/list?view=support", headers=PART)
+    assert view((await ada.get(f"/desk/cases/{shop.cases[1]}")).text) == "closed"
+
+
+async def test_refusals_speak_the_readers_language(shop: Shop) -> None:
+    number = shop.cases[0]
+    ada, deniz = [await signed_in(shop.app, f"{name}@example.com") for name in ("ada", "deniz")]
+    told(await act(ada, number, "claim"))
+    with Session(shop.engine) as session, session.begin():
+        session.execute(update(Person).values(language="tr"))
+    assert "Bu talep Ada Yılmaz adlı kişide." in (await act(deniz, number, "claim")).text
+    stranger = shop.people["mei@example.com"].id
+    refused = await act(ada, number, "transfer", to=f"person:{stranger}")
+    assert "Mei Chen, Destek kuyruğunun üyesi değil." in refused.text
+    assert "Şimdiki haliyle".casefold() in (await act(ada, number, "undo")).text.casefold()
+    too_long = await act(ada, number, "transfer", to="queue:success", note="x" * 4001)
+    assert (too_long.status_code, "Bu metin 4001 karakter." in too_long.text) == (422, True)
+    told(await act(ada, number, "resolve", resolution="solved"))
+    assert f"{number} numaralı talep zaten kapalı." in (await act(ada, number, "release")).text
+
+
 async def test_a_case_from_claim_to_undo(shop: Shop) -> None:
     number = shop.cases[0]
     ada, deniz = [await signed_in(shop.app, f"{name}@example.com") for name in ("ada", "deniz")]
@@ -146,7 +181,10 @@ async def test_notes_and_drafts_stay_what_they_are(shop: Shop) -> None:
     assert re.search(r'<textarea[^>]*id="note-text"[^>]*>Do not tell</textarea>', page)
     assert re.search(r'<textarea[^>]*id="reply-text"[^>]*></textarea>', page)
     assert "Do not tell" not in (await deniz.get(f"/desk/cases/{number}")).text
-    told(await act(ada, number, "note", text="Do not tell"))
+    for _ in range(2):  # A double click.
+        told(await act(ada, number, "note", text="Do not tell", client_id="one"))
+    assert (await act(ada, number, "note", text="Another", client_id="one")).status_code == 409
+    assert (await act(ada, number, "note", text="Another")).status_code == 422
     assert "Do not tell" in (await deniz.get(f"/desk/cases/{number}")).text
     assert all("tell" not in text for _, text in shop.texts(number))
     with Session(shop.engine) as session:
@@ -178,7 +216,7 @@ async def test_hostile_words_are_only_words(shop: Shop) -> None:
         session.add(SavedReply(title=HOSTILE[:100], texts={"en": HOSTILE + " {customer_name}"}, by="x"))
     shop.write(number, HOSTILE)
     lena = await signed_in(shop.app, "lena@example.com")
-    told(await act(lena, number, "note", text=HOSTILE))
+    told(await act(lena, number, "note", text=HOSTILE, client_id="h"))
     pages = [f"/desk/cases/{number}", f"/desk/cases/{number}/replies", "/desk?view=all", "/desk/replies"]
     for path in [*pages, "/desk/signals", "/desk/signals?state=reported", "/desk/signals?account=bluebird"]:
         text = (await lena.get(path)).text
@@ -285,7 +323,11 @@ async def test_every_page_speaks_every_language(shop: Shop) -> None:
         for data in ({"case": number, "action": "opened"}, {"case": number, "action": "something new", "queue": "x"}):
             events.append(session, conversation, "case", data, SYSTEM.label)
     lena = await signed_in(shop.app, "lena@example.com")
-    steps: dict[str, dict[str, str]] = {"claim": {}, "priority": {"priority": "low"}, "note": {"text": "x"}}
+    steps: dict[str, dict[str, str]] = {
+        "claim": {},
+        "priority": {"priority": "low"},
+        "note": {"text": "x", "client_id": "x"},
+    }
     for what, given in {**steps, "resolve": {"resolution": "solved"}}.items():
         told(await act(lena, number, what, **given))
     views = ("mine", "unassigned", "support", "success", "all", "closed")

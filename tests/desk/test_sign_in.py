@@ -48,13 +48,18 @@ async def test_signing_in_and_out(engine: Engine) -> None:
     with Session(engine) as session:
         assert [one.token_hash for one in session.scalars(select(DeskSession))] == [hash_of(token)]
     assert (await one.get("/desk/sign-in?next=/desk/settings")).headers["location"] == "/desk/settings"
+    with Session(engine) as session:
+        assert session.get_one(Person, ada.id).online
+    await one.post("/desk/presence", {"online": "no"})
+    assert "No new cases are given to you." in (await one.get("/desk/settings")).text
     await one.post("/desk/presence", {"online": "yes"})
+    assert "until you sign out" in (await one.get("/desk/settings")).text
     answer = await one.post("/desk/sign-out")
     assert (answer.status_code, answer.headers["location"]) == (303, "/desk/sign-in")
     one.http.cookies.set(COOKIE, token, domain="desk.example", path="/desk")
     assert (await one.get("/desk/settings")).status_code == 303
     label, target = f"person:{ada.id}", f"person:{ada.id}"
-    actions = ("session.start", "person.online", "session.end")
+    actions = ("session.start", "person.away", "person.online", "session.end")
     assert audited(engine)[1:] == [(label, action, target) for action in actions]
     with Session(engine) as session:
         assert not session.get_one(Person, ada.id).online

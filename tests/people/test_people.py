@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
@@ -89,3 +91,24 @@ def test_a_change_that_changes_nothing_is_not_written_down(engine: Engine) -> No
         found = session.scalars(select(AuditEntry).order_by(AuditEntry.id)).all()
         assert [entry.action for entry in found] == ["person.create", "person.change", "person.disable"]
         assert found[1].detail == {"name": "Ada L.", "role": "lead", "languages": ["en", "tr"], "capacity": 4}
+
+
+def test_two_administrators_who_leave_at_once_do_not_both_go(any_engine: Engine) -> None:
+    leaving = [add_person(any_engine, f"{name}@example.com", "administrator").id for name in ("ada", "grace")]
+    ready, refused = threading.Barrier(2), []
+
+    def leave(id: str) -> None:
+        with Session(any_engine) as session, session.begin():
+            person = people.find(session, id)
+            ready.wait(10)
+            try:
+                people.change(session, SYSTEM, person, "Ada", "agent", (), None)
+            except FieldError as error:
+                refused.append(error.rule)
+
+    threads = [threading.Thread(target=leave, args=(id,)) for id in leaving]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert refused == ["last_administrator"]

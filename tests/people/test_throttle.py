@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import threading
 
@@ -13,6 +14,7 @@ from bot.people.models import SignInFailure
 from bot.people.throttle import (
     FORGOTTEN_AFTER,
     FREE_OF_ACCOUNT,
+    FREE_OF_ADDRESS,
     LONGEST_WAIT,
     TooManyAttempts,
     begin,
@@ -45,6 +47,19 @@ def test_tries_side_by_side_are_all_counted(any_engine: Engine) -> None:
     for thread in threads:
         thread.join()
     assert found.count(True) == FREE_OF_ACCOUNT
+
+
+def test_a_house_with_many_addresses_counts_as_one(engine: Engine) -> None:
+    for number in range(FREE_OF_ADDRESS):
+        with Session(engine) as session, session.begin():
+            begin(session, f"{number}@example.com", f"2001:db8:1:2::{number:x}")
+    tries = {"2001:db8:1:2:ffff::1": False, "2001:db8:1:3::1": True, "::ffff:203.0.113.9": True, "2001:db8::%x": True}
+    for address, passes in tries.items():
+        with Session(engine) as session, contextlib.suppress(TooManyAttempts):
+            begin(session, f"{address}@example.com", address)
+            assert passes, address
+            continue
+        assert not passes, address
 
 
 def test_failures_are_forgotten_after_a_day(engine: Engine) -> None:

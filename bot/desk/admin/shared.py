@@ -6,6 +6,7 @@ from fastapi import Request
 from fastapi.datastructures import FormData
 
 from bot.desk.pages import text, words_of
+from bot.desk.words import sentence
 from bot.errors import ConversationError, FieldError
 
 
@@ -24,9 +25,8 @@ def problems_of(request: Request, error: ConversationError, field: str = "") -> 
         error: What was raised; only a FieldError names its field.
         field: The one to blame otherwise; empty: the whole form.
     """
-    if isinstance(error, FieldError):
-        return Problems({error.field: words_of(request).rules[error.rule]})
-    return Problems({field: str(error)})
+    said = sentence(error, words_of(request))
+    return Problems({error.field if isinstance(error, FieldError) else field: said})
 
 
 def whole_number(form: FormData, name: str) -> int | None:

@@ -24,6 +24,7 @@ from bot.desk.bodies.cases import (
 )
 from bot.desk.bodies.transcript import NoteOut, TeamMessage
 from bot.desk.state import TeamState, allowed
+from bot.desk.verdicts import undo as take_back
 from bot.handoff import access, cases
 from bot.handoff.models import Escalation
 from bot.handoff.suggestions import public_citations
@@ -33,7 +34,10 @@ router = team_router()
 
 _STALE = error(409, "The case changed, or something was said, since you looked (`stale`); or it is closed, or open.")
 _WRITE = {**allowed("conversations:write"), "responses": {**NO_CASE, **_STALE, **TOO_LARGE, **INVALID}}
-_NOTE = {**allowed("conversations:write"), "responses": {**NO_CASE, **TOO_LARGE, **INVALID}}
+NOTED = {
+    200: {"description": "Written before under the same id."},
+    **error(409, "The id was used for another note before (`duplicate_id`)."),
+}
 
 
 @router.post("/cases/{number}/claim", **_WRITE)
@@ -79,13 +83,27 @@ def reply(number: CaseNumber, body: NewReply, state: State, by: By, response: Re
         return team_messages(session, [message])[0]
 
 
-@router.post("/cases/{number}/notes", status_code=201, **_NOTE)
-def note(number: CaseNumber, body: NewNote, state: State, by: By) -> NoteOut:
-    """Write something for the team only."""
-    text = clean_text(body.text, state.max_length)
+@router.post(
+    "/cases/{number}/notes",
+    status_code=201,
+    **allowed("conversations:write"),
+    responses={**NO_CASE, **NOTED, **TOO_LARGE, **INVALID},
+)
+def note(number: CaseNumber, body: NewNote, state: State, by: By, response: Response) -> NoteOut:
+    """Write something for the team only. The same `client_id` is the same note."""
     with state.transaction() as session:
-        case = access.see_case(session, number, by)
-        return note_out(cases.add_note(session, case.conversation_id, by, text, number))
+        return add_note(session, access.see_case(session, number, by), body, by, state, response)
+
+
+def add_note(
+    session: Session, case: Escalation, body: NewNote, by: Principal, state: TeamState, response: Response
+) -> NoteOut:
+    """Write a note on a case, or on work on signals; 200 where it was written before."""
+    text = clean_text(body.text, state.max_length)
+    made = note_out(cases.add_note(session, case.conversation_id, by, text, case.id, body.client_id))
+    # What was written before leaves no event.
+    response.status_code = 201 if session.info.get(events.TOUCHED) else 200
+    return made
 
 
 @router.post("/cases/{number}/priority", **_WRITE)
@@ -136,9 +154,12 @@ def merge(number: CaseNumber, body: Merge, state: State, by: By) -> CaseOut:
 
 @router.post("/cases/{number}/undo", **allowed("conversations:write"), responses={**NO_CASE, **_STALE, **INVALID})
 def undo(number: CaseNumber, state: State, by: By) -> CaseOut:
-    """Take back your own last resolve, return or transfer, within a minute and while nothing has followed."""
+    """Take back your own last resolve, return or transfer, within a minute and while nothing has followed.
+
+    Tags that `not-a-signal` rejected are open again.
+    """
     with state.transaction() as session:
-        return _out(session, cases.undo(session, number, by))
+        return _out(session, take_back(session, number, by))
 
 
 def at_version(session: Session, number: int, by: Principal, version: int | None) -> None:

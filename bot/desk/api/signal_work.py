@@ -6,16 +6,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from fastapi import Query
+from fastapi import Query, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bot.conversation.models import Conversation, MessageTag
 from bot.conversation.service import clean_text
 from bot.desk import verdicts
+from bot.desk.api.cases import NOTED, add_note
 from bot.desk.api.lists import Place
 from bot.desk.api.routes import INVALID, TOO_LARGE, By, CaseNumber, Limit, State, error, team_router
-from bot.desk.api.transcript import note_out
 from bot.desk.bodies.cases import Claim, NewNote, PersonRef
 from bot.desk.bodies.signals import Finish, SignalEvidence, WorkOut, Works
 from bot.desk.bodies.transcript import NoteOut
@@ -32,7 +32,6 @@ router = team_router()
 _NO_WORK = error(404, "No such work, or none the token may see.")
 _STALE = error(409, "Somebody else has it (`stale`), or it is closed.")
 _WRITE = {**allowed("signals:write"), "responses": {**_NO_WORK, **_STALE, **TOO_LARGE, **INVALID}}
-_NOTE = {**allowed("signals:write"), "responses": {**_NO_WORK, **TOO_LARGE, **INVALID}}
 
 
 @router.get("/signals", **allowed("signals:read"), responses=INVALID)
@@ -64,13 +63,16 @@ def claim_work(number: CaseNumber, state: State, by: By, body: Claim | None = No
         return _out(session, cases.claim(session, number, by, state.queues, body.version, body.take_over))
 
 
-@router.post("/signals/{number}/notes", status_code=201, **_NOTE)
-def note_work(number: CaseNumber, body: NewNote, state: State, by: By) -> NoteOut:
-    """Write something for the team only."""
-    text = clean_text(body.text, state.max_length)
+@router.post(
+    "/signals/{number}/notes",
+    status_code=201,
+    **allowed("signals:write"),
+    responses={**_NO_WORK, **NOTED, **TOO_LARGE, **INVALID},
+)
+def note_work(number: CaseNumber, body: NewNote, state: State, by: By, response: Response) -> NoteOut:
+    """Write something for the team only. The same `client_id` is the same note."""
     with state.transaction() as session:
-        work = _see_work(session, number, by)
-        return note_out(cases.add_note(session, work.conversation_id, by, text, number))
+        return add_note(session, _see_work(session, number, by), body, by, state, response)
 
 
 @router.post("/signals/{number}/done", **_WRITE)

@@ -16,6 +16,7 @@ Text = Annotated[str, Field(min_length=1, description="Markdown.")]
 Remark = Annotated[str, Field(max_length=4000, description="A note for the team, kept with the case.")]
 # A message's id for one process is another's number: JSON has no larger whole numbers that all programs read.
 Number = Annotated[int, Field(ge=0, le=2**53)]
+ClientId = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,100}$")]
 
 
 class AtVersion(Given):
@@ -69,9 +70,7 @@ class Merge(AtVersion):
 class NewReply(Given):
     """A message to the customer."""
 
-    client_id: str = Field(
-        pattern="^[A-Za-z0-9_-]{1,100}$", description="Your own id for it. The same id again is the same message."
-    )
+    client_id: ClientId = Field(description="Your own id for it. The same id again is the same message.")
     text: Text
     seen_number: Number | None = Field(
         None, description="The newest message you had seen: when something was said since, 409 `stale`. Null sends."
@@ -85,6 +84,9 @@ class NewNote(Given):
     """A note for the team; the customer never sees it."""
 
     text: Text
+    client_id: ClientId | None = Field(
+        None, description="Your own id for it. The same id again is the same note. Null: each is a new one."
+    )
 
 
 class PersonRef(BaseModel):

@@ -12,13 +12,15 @@ import re
 from typing import Annotated
 
 from fastapi import Path, Request, Response
+from fastapi.datastructures import FormData
 
 from bot.conversation.models import Conversation
 from bot.conversation.service import clean_text
 from bot.desk.desk_state import DeskState
-from bot.desk.inbox import drafts, signals, transcript
+from bot.desk.inbox import drafts, transcript
 from bot.desk.pages import Form, Me, State, desk_router, page, text, texts, wants_fragment, words_of
 from bot.desk.verdicts import correct_tag, not_a_signal
+from bot.desk.verdicts import undo as take_back
 from bot.errors import InvalidInput
 from bot.handoff import access, cases
 from bot.handoff.suggestions import public_citations
@@ -122,7 +124,7 @@ def merge(request: Request, number: Number, me: Me, state: State, form: Form) ->
     """Close the case in favour of another one of the same person."""
     into = whole(text(form, "into"))
     if into is None:
-        raise InvalidInput("No case was chosen.", "Choose the case that goes on.")
+        raise InvalidInput("No case was chosen.", "Choose the case that goes on.", rule="merge_nothing")
     with state.changes.transaction() as session:
         cases.merge(session, number, into, me.principal, state.say)
     return done(request, into, "merged")
@@ -132,7 +134,7 @@ def merge(request: Request, number: Number, me: Me, state: State, form: Form) ->
 def undo(request: Request, number: Number, me: Me, state: State, form: Form) -> Response:
     """Take the last step back."""
     with state.changes.transaction() as session:
-        signals.undo(session, number, me.principal)
+        take_back(session, number, me.principal)
     return done(request, number, "undone")
 
 
@@ -142,7 +144,7 @@ def tags(request: Request, number: Number, me: Me, state: State, form: Form) -> 
     me.principal.demand("tags:write")
     message = whole(text(form, "message"))
     if message is None:
-        raise InvalidInput("The tag belongs to no message.", "Load the page again.")
+        raise InvalidInput("The tag belongs to no message.", "Load the page again.", rule="page_old")
     with state.changes.transaction() as session:
         case = access.see_case(session, number, me.principal)
         correct_tag(session, me.principal, case.conversation_id, message, text(form, "name"), text(form, "verdict"))
@@ -157,9 +159,7 @@ def reply(request: Request, number: Number, me: Me, state: State, form: Form) ->
     """Write to the customer; what was said meanwhile is shown first, and nothing sent."""
     said = _cleaned(state, text(form, "text"))
     seen = whole(text(form, "seen_number"))
-    client_id = text(form, "client_id")
-    if not re.fullmatch("[A-Za-z0-9_-]{1,100}", client_id):
-        raise InvalidInput("The message has no id of its own.", "Load the page again.")
+    client_id = _client_id(form)
     articles = texts(form, "citation")
     citations = public_citations(state.answerer(), articles) if articles else ()
     try:
@@ -179,9 +179,10 @@ def reply(request: Request, number: Number, me: Me, state: State, form: Form) ->
 def note(request: Request, number: Number, me: Me, state: State, form: Form) -> Response:
     """Write to the team; this never reaches the customer."""
     said = _cleaned(state, text(form, "text"))
+    client_id = _client_id(form)
     with state.changes.transaction() as session:
         case = access.see_case(session, number, me.principal)
-        cases.add_note(session, case.conversation_id, me.principal, said, case.id)
+        cases.add_note(session, case.conversation_id, me.principal, said, case.id, client_id)
         drafts.drop(session, case.conversation_id, me.person.id, "note")
     return done(request, number, "noted")
 
@@ -214,6 +215,13 @@ async def typing(number: Number, me: Me, state: State, form: Form) -> Response:
     if conversation_id:
         state.delivery.typing(conversation_id, me.principal.owner, text(form, "on") == "yes")
     return Response(status_code=204)
+
+
+def _client_id(form: FormData) -> str:
+    client_id = text(form, "client_id")
+    if not re.fullmatch("[A-Za-z0-9_-]{1,100}", client_id):
+        raise InvalidInput("The message has no id of its own.", "Load the page again.", rule="page_old")
+    return client_id
 
 
 def _cleaned(state: DeskState, written: str) -> str:

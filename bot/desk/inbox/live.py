@@ -42,7 +42,8 @@ LastEventId = Annotated[str | None, Header(pattern="^[0-9]{1,15}$")]
 
 def event(kind: str, data: str, number: int | None = None) -> str:
     """An event as it goes over the wire."""
-    lines = "".join(f"data: {line}\n" for line in data.split("\n"))
+    # To browsers, a carriage return ends a line too: what somebody wrote must not begin a field of its own.
+    lines = "".join(f"data: {line}\n" for line in data.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
     return f"{'' if number is None else f'id: {number}' + chr(10)}event: {kind}\n{lines}\n"
 
 

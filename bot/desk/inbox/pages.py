@@ -17,7 +17,7 @@ from bot.desk.desk_state import DeskState
 from bot.desk.inbox import drafts, feed, side, transcript
 from bot.desk.inbox.actions import Number, whole
 from bot.desk.inbox.rows import clocks, customer_of, rows
-from bot.desk.inbox.views import CURSOR_PATTERN, SORTS, asked, views
+from bot.desk.inbox.views import CURSOR_PATTERN, SORTS, asked, first_view, views
 from bot.desk.pages import Me, SignedIn, State, desk_router, needs, page, wants_fragment, words_of
 from bot.errors import RefillError
 from bot.handoff import access, listing, team
@@ -36,10 +36,15 @@ _READ = [needs("conversations:read")]
 
 @router.get("", dependencies=_READ)
 def desk(request: Request, me: Me, state: State) -> Response:
-    """The list, with nothing opened."""
+    """The list, with nothing opened; the view chosen is where the next visit begins."""
     with state.changes.reading() as session:
         values = _list(session, request, me)
         values["last_event_id"] = feed.newest(session)
+    view = values["filters"].view
+    if request.query_params.get("view") == view != _last_view(me):
+        with state.changes.transaction() as session:
+            person = session.get_one(Person, me.person.id, with_for_update=True)
+            person.preferences = {**(person.preferences or {}), "view": view}
     return page(request, "inbox/desk.html", **values)
 
 
@@ -163,7 +168,8 @@ def replies(request: Request, number: Number, me: Me, state: State) -> Response:
 
 
 def _list(session: Session, request: Request, me: SignedIn) -> dict[str, Any]:
-    filters = asked(request.query_params, me.principal)
+    found_views = views(session, me.principal)
+    filters = asked(request.query_params, me.principal, first_view(found_views, _last_view(me)))
     after = request.query_params.get("after", "")
     found = listing.list_cases(
         session, me.principal, filters.filters(), after if re.fullmatch(CURSOR_PATTERN, after, re.ASCII) else None
@@ -173,12 +179,16 @@ def _list(session: Session, request: Request, me: SignedIn) -> dict[str, Any]:
         "rows": rows(session, found.rows),
         "next": found.next,
         "current": None,
-        "views": views(session, me.principal),
+        "views": found_views,
         "sorts": SORTS,
         "priorities": PRIORITIES,
         "slas": listing.SLA_STATES,
         "tag_names": TAGS,
     }
+
+
+def _last_view(me: SignedIn) -> str:
+    return str((me.person.preferences or {}).get("view", ""))
 
 
 def _case(session: Session, request: Request, me: SignedIn, state: DeskState, number: int) -> dict[str, Any]:
@@ -247,5 +257,6 @@ def _composer(session: Session, request: Request, me: SignedIn, state: DeskState
         "cannot_reply": cannot,
         "may_write": may_write,
         "client_id": secrets.token_hex(16),
+        "note_id": secrets.token_hex(16),
         "longest": state.settings["conversation.max_length"],
     }

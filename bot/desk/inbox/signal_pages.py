@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from typing import Annotated, Any
 
 from fastapi import Path, Request, Response
@@ -59,4 +60,5 @@ def _values(session: Session, request: Request, me: SignedIn, state: DeskState) 
         "may_work": me.principal.may("signals:write"),
         "may_set": me.principal.may("accounts:write"),
         "last_event_id": feed.newest(session),
+        "note_id": secrets.token_hex(16),
     }

@@ -12,10 +12,8 @@ from urllib.parse import urlencode
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from bot.conversation import corrections, events
-from bot.conversation.corrections import LONGEST_NAME
 from bot.conversation.models import Conversation, Message, MessageTag
-from bot.handoff import cases, team
+from bot.handoff import team
 from bot.handoff.access import visible
 from bot.handoff.listing import counts
 from bot.handoff.models import SIGNAL, Escalation
@@ -268,28 +266,3 @@ def account_panel(session: Session, account_id: str, half_life: float) -> Panel 
     stage, stage_from = stage_of_account(session, account, half_life)
     signals = tuple(list_signals(session, account_id, limit=_OF_ACCOUNT))
     return Panel(account.id, account.name or account.id, account.plan or "", stage, stage_from, signals)
-
-
-def undo(session: Session, number: int, by: Principal) -> Escalation:
-    """Take back the last step of a case; what was said to be no signal is one again.
-
-    Raises:
-        Stale: See `bot.handoff.cases.undo`.
-    """
-    before = session.get(Escalation, number)
-    rejected = before is not None and before.reason == SIGNAL and before.resolution == "not_a_signal"
-    case = cases.undo(session, number, by)
-    if rejected:
-        tags = session.scalars(
-            select(MessageTag).where(
-                MessageTag.conversation_id == case.conversation_id,
-                MessageTag.name.in_(case.signals or ()),
-                MessageTag.state == "rejected",
-            )
-        ).all()
-        conversation = events.locked(session, case.conversation_id)
-        for tag in tags:
-            corrections.correct(
-                session, conversation.id, tag.number, tag.name, "withdraw", by.name[:LONGEST_NAME], label=by.label
-            )
-    return case

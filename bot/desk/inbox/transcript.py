@@ -151,7 +151,7 @@ def _entries(session: Session, conversation_id: str, events: Sequence[Event], by
                 yield _message(event, message, name, chips[message.number], decided.get(message.number))
         elif event.kind == "note":
             note = notes.get(event.data["note"])
-            if note is not None:
+            if note is not None and note.case_id not in hidden:
                 html = Markup(to_html(note.text))  # noqa: S704  (to_html cleans it)
                 yield Entry(event.number, "note", "agent", _name(note.by, known), note.text, event.created_at, html)
         elif event.kind == "rating":

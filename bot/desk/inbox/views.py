@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -18,7 +18,7 @@ from bot.tagging.tags import TAGS
 MINE, UNASSIGNED, ALL, CLOSED = "mine", "unassigned", "all", "closed"
 SORTS: tuple[Order, ...] = tuple(one for one in ORDERS if one != CLOSED)
 _LONGEST = 100
-__all__ = ["CURSOR_PATTERN", "Asked", "View", "asked", "views"]
+__all__ = ["CURSOR_PATTERN", "Asked", "View", "asked", "first_view", "views"]
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,13 @@ class Asked:
         )
 
 
-def asked(query: Mapping[str, str], by: Principal) -> Asked:
-    """Read the address of a page of the list."""
+def asked(query: Mapping[str, str], by: Principal, otherwise: str = MINE) -> Asked:
+    """Read the address of a page of the list; `otherwise` is the view where it names none."""
 
     def one_of(name: str, known: tuple[str, ...]) -> str:
         return next((one for one in known if one == query.get(name)), "")
 
-    view = one_of("view", _names(by)) or (MINE if by.may("conversations:write") else ALL)
+    view = one_of("view", _names(by)) or otherwise
     sort = next((one for one in SORTS if one == query.get("sort")), SORTS[0])
     return Asked(
         view,
@@ -117,3 +117,15 @@ def views(session: Session, by: Principal) -> list[View]:
         **{name: View(name, one.open, one.breached > 0) for name, one in found.items()},
     }
     return [made.get(name, View(name, 0, False)) for name in _names(by)]
+
+
+def first_view(found: Sequence[View], last: str) -> str:
+    """The view to begin with: the last one chosen, else one's own cases; while those are none, what nobody has.
+
+    Args:
+        found: The views somebody has.
+        last: Name of the view they chose last; empty if none.
+    """
+    count = {view.name: view.count for view in found}
+    chosen = last if last in count else MINE
+    return UNASSIGNED if chosen == MINE and not count[MINE] and count[UNASSIGNED] else chosen

@@ -166,8 +166,8 @@ function sent(form) {
   grow(form.elements.text);
   document.getElementById("stale").replaceChildren();
   document.getElementById("saved").textContent = "";
+  form.elements.client_id.value = newId();
   if (kind === "reply") {
-    form.elements.client_id.value = newId();
     document.getElementById("attached").replaceChildren();
     typedAt = 0;
     seen();
@@ -236,6 +236,9 @@ export function start() {
       } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
         event.preventDefault();
         walkSaved(event.key === "ArrowDown" ? 1 : -1);
+      } else if (event.key === "Tab") {
+        event.preventDefault();
+        walkSaved(event.shiftKey ? -1 : 1);
       } else if (event.key === "Enter" && field.id === "saved-find") {
         event.preventDefault();
         pop().querySelector("li:not([hidden]) button")?.click();

@@ -9,6 +9,7 @@ const POLL_MILLISECONDS = 15_000;
 let stream = null;
 let poll = null;
 let waiting = new Map();
+let sideWanted = false;
 
 const article = () => document.getElementById("case");
 const thread = () => document.getElementById("thread");
@@ -103,6 +104,7 @@ export function mount() {
   document.getElementById("panes").classList.toggle("has-case", Boolean(here));
   if (!here) return;
   composer.mount(Number(here.dataset.seen));
+  if (sideWanted && !covers()) showSide(true);
   toEnd();
   thread().addEventListener("scroll", () => {
     if (thread() && atEnd()) document.getElementById("newer").hidden = true;
@@ -143,19 +145,36 @@ export function start() {
       const message = document.getElementById(`message-${jump.dataset.jump}`);
       if (!message) return;
       event.preventDefault();
-      showSide(false);
+      uncover();
       message.scrollIntoView({ block: "center" });
       message.classList.add("is-found");
       setTimeout(() => message.classList.remove("is-found"), 2000);
-    } else if (side) showSide(!article().classList.contains("with-side"));
+    } else if (side) {
+      sideWanted = !article().classList.contains("with-side");
+      showSide(sideWanted);
+      if (sideWanted) document.getElementById("side").querySelector("h2")?.scrollIntoView({ block: "nearest" });
+    } else if (event.target.closest?.("#side :is([data-insert], [data-insert-note], [data-attach])")) uncover();
   });
   document.addEventListener("htmx:afterSwap", (event) => {
-    if (article()?.contains(event.target)) showTimes(article());
+    if (!article()?.contains(event.target)) return;
+    showTimes(article());
+    showSide(article().classList.contains("with-side"));
   });
 }
 
 function showSide(on) {
   article().classList.toggle("with-side", on);
   document.querySelector("[data-side]")?.setAttribute("aria-expanded", String(on));
-  if (on) document.getElementById("side").querySelector("h2")?.scrollIntoView({ block: "nearest" });
+}
+
+/** Whether what is known lies over the conversation, as it does where there is no place beside it. */
+function covers() {
+  return getComputedStyle(document.getElementById("side")).position === "absolute";
+}
+
+/** Let the conversation be seen. */
+function uncover() {
+  if (!covers()) return;
+  sideWanted = false;
+  showSide(false);
 }

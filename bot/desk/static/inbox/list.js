@@ -24,6 +24,7 @@ function replace(html) {
     const view = document.activeElement?.dataset?.view;
     document.getElementById("queues").replaceWith(queues);
     if (view) queues.querySelector(`[data-view="${view}"]`)?.focus({ preventScroll: true });
+    showView();
   }
   const top = list().scrollTop;
   list().replaceChildren(...box.childNodes);
@@ -31,6 +32,13 @@ function replace(html) {
   if (focused?.startsWith("row-")) document.getElementById(focused)?.focus({ preventScroll: true });
   showTimes(list());
   mark();
+}
+
+/** Where the views stand in one line, show the present one. */
+function showView() {
+  const row = document.querySelector("#queues ul");
+  const view = row.querySelector("[aria-current]");
+  if (view) row.scrollLeft = view.offsetLeft - (row.clientWidth - view.offsetWidth) / 2;
 }
 
 /** Ask for the list as it is now; of several questions at once only the last one's answer counts. */
@@ -126,6 +134,7 @@ function begin() {
 export function start(whenOpened) {
   opened = whenOpened;
   begin();
+  showView();
   mark();
   new Stream("/desk/events", panes().dataset.events, {
     change: (data) => JSON.parse(data).changed && refreshSoon(),
