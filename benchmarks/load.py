@@ -75,7 +75,8 @@ class Visitor:
 
     Attributes:
         said: Who said something, in order, as it arrived.
-        news: Set whenever something arrived.
+        news: Told whenever something arrived.
+        finished: Whether everything was said.
     """
 
     http: httpx.AsyncClient
@@ -84,6 +85,7 @@ class Visitor:
     headers: dict[str, str] = field(default_factory=dict)
     said: list[dict[str, Any]] = field(default_factory=list)
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
+    finished: bool = False
 
     async def connect(self) -> asyncio.Task[None]:
         """Begin, and follow the conversation in a task."""
@@ -109,13 +111,27 @@ class Visitor:
             task.result()
         return task
 
-    async def until(self, author: str, after: int) -> None:
-        """Wait for a message of somebody's behind a number."""
+    async def until(self, authors: Sequence[str], after: int) -> None:
+        """Wait for a message of one of these behind a number.
+
+        Raises:
+            RuntimeError: None comes.
+        """
+
+        def came() -> bool:
+            return any(message["author"] in authors and message["number"] > after for message in self.said)
+
         async with self.news:
-            await asyncio.wait_for(
-                self.news.wait_for(lambda: any(m["author"] == author and m["number"] > after for m in self.said)),
-                PATIENCE,
-            )
+            try:
+                await asyncio.wait_for(self.news.wait_for(came), PATIENCE)
+            except TimeoutError as error:
+                url = f"{self.url}/api/v1/conversations/{self.id}"
+                stored = (await self.http.get(f"{url}/messages", headers=self.headers)).json()["messages"]
+                raise RuntimeError(
+                    f"Nothing of {authors} came behind {after} in {PATIENCE:g} s. "
+                    f"Heard: {[(m['number'], m['author']) for m in self.said]}. "
+                    f"Stored: {[(m['number'], m['author'], m['text'][:60]) for m in stored]}."
+                ) from error
 
     async def turn(self, text: str) -> float:
         """Say something; milliseconds until the answer is there."""
@@ -124,37 +140,39 @@ class Visitor:
         url = f"{self.url}/api/v1/conversations/{self.id}/messages"
         posted = await self.http.post(url, json=body, headers=self.headers)
         posted.raise_for_status()
-        await self.until("bot", posted.json()["number"])
+        await self.until(("bot",), posted.json()["number"])
         return 1000 * (time.perf_counter() - begun)
 
 
-async def work(
-    http: httpx.AsyncClient, url: str, token: str, visitors: dict[str, Visitor], left: list[int], times: list[float]
-) -> None:
-    """An agent: take cases as long as there are any to come."""
+async def work(http: httpx.AsyncClient, url: str, token: str, visitors: dict[str, Visitor], times: list[float]) -> None:
+    """An agent: take cases of visitors who said all they had to say, as long as there are any to come."""
     headers = {"authorization": f"Bearer {token}"}
     dice = random.Random(token)
 
     async def ask(method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
         return await http.request(method, f"{url}/api/v1{path}", json=body, headers=headers)
 
-    while left[0]:
+    while True:
+        to_come = not all(visitor.finished for visitor in visitors.values())
         listed = await ask("GET", "/cases?status=open&assignee=nobody&limit=50")
-        cases = listed.raise_for_status().json()["cases"]
+        free = {
+            case["number"]: visitors.get(case["conversation_id"]) for case in listed.raise_for_status().json()["cases"]
+        }
+        cases = [(number, visitor) for number, visitor in free.items() if visitor is not None and visitor.finished]
+        if not cases and not to_come:
+            return
         if not cases:
             await asyncio.sleep(LOOK_SECONDS)
             continue
-        case = dice.choice(cases)
-        if (await ask("POST", f"/cases/{case['number']}/claim", {})).status_code == 409:
+        number, visitor = dice.choice(cases)
+        if (await ask("POST", f"/cases/{number}/claim", {})).status_code == 409:
             continue  # Another agent was quicker.
-        visitor = visitors[case["conversation_id"]]
         begun = time.perf_counter()
         body = {"client_id": uuid.uuid4().hex, "text": "A person is here."}
-        (await ask("POST", f"/cases/{case['number']}/replies", body)).raise_for_status()
-        await visitor.until("agent", 0)
+        replied = (await ask("POST", f"/cases/{number}/replies", body)).raise_for_status().json()
+        await visitor.until(("agent",), replied["number"] - 1)
         times.append(1000 * (time.perf_counter() - begun))
-        (await ask("POST", f"/cases/{case['number']}/resolve", {"resolution": "solved"})).raise_for_status()
-        left[0] -= 1
+        (await ask("POST", f"/cases/{number}/resolve", {"resolution": "solved"})).raise_for_status()
 
 
 async def load(
@@ -175,14 +193,13 @@ async def load(
                 for turn in range(TURNS):
                     turns.append(await visitor.turn(texts[(TURNS * number + turn) % len(texts)]))
                 turns.append(await visitor.turn(PERSON))
+            visitor.finished = True
 
         by_id = {visitor.id: visitor for visitor in visitors}
-        left = [VISITORS]
         begun = time.perf_counter()
         # An agent asks the process that the next visitor does not.
         agents = [
-            work(http, urls[(number + 1) % len(urls)], token, by_id, left, replies)
-            for number, token in enumerate(tokens)
+            work(http, urls[(number + 1) % len(urls)], token, by_id, replies) for number, token in enumerate(tokens)
         ]
         await asyncio.gather(*(talk(number, visitor) for number, visitor in enumerate(visitors)), *agents)
         seconds = time.perf_counter() - begun
