@@ -87,7 +87,10 @@ def receiving() -> Iterator[Receiver]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+            length = int(self.headers["content-length"])
+            body = self.rfile.read(length)
+            if len(body) < length:
+                return  # Whoever sent it was killed meanwhile.
             got = Got(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
             reply = receiver.take(got)
             time.sleep(reply.seconds)
