@@ -129,9 +129,9 @@ class Bench:
         return (await self.service.create("webchat", audience, language))[0]
 
     async def settled(self) -> None:
-        """Wait until no message waits."""
+        """Wait until no message waits and nobody here is at work on one."""
         for _ in range(int(PATIENCE * 100)):
-            if not await asyncio.to_thread(self.store.count_waiting):
+            if not await asyncio.to_thread(self.store.count_waiting) and not self.service._workers:
                 return
             await asyncio.sleep(0.01)
         raise AssertionError("Messages still wait.")

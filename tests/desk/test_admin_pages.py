@@ -19,6 +19,8 @@ from bot.people.models import ApiToken, AuditEntry, DeskSession, Person
 from bot.people.roles import PERMISSIONS_OF, ROLES, operator
 from tests.desk.rig import PASSWORD, QUICK, Browser, add_person, browser, new_app, new_desk, signed_in
 
+pytestmark = pytest.mark.slow
+
 PAGES = {
     "/desk/settings": None,
     "/desk/people": "people:manage",

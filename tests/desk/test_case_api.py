@@ -18,6 +18,8 @@ from bot.people.roles import PERMISSIONS_OF, Permission
 from tests.channels.webchat.conftest import assert_error
 from tests.desk.world import KEY, TAG, Place, World, new_world
 
+pytestmark = pytest.mark.slow
+
 API = "/api/v1"
 CASES = f"{API}/cases"
 AGENT = sorted(PERMISSIONS_OF["agent"])

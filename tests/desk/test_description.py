@@ -19,6 +19,8 @@ from tests.described import Operation, conforms, operations
 from tests.desk.calls import API, REQUESTS, Request, sent
 from tests.desk.world import KEY, QUEUES, World, new_world
 
+pytestmark = pytest.mark.slow
+
 CASE = f"{API}/cases/{{number}}"
 # In queries, where nothing else can be wrong.
 WRONG = {"limit": 0, "queue": "none"}

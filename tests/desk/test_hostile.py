@@ -31,6 +31,8 @@ from tests.desk.rig import Browser, add_person, browser, new_app, new_desk, sign
 from tests.desk.shop import Shop, open_shop
 from tests.desk.test_live import listening
 
+pytestmark = pytest.mark.slow
+
 # "pwn" marks what must never become markup. After OWASP's and PortSwigger's lists of filter evasions.
 PAYLOADS = (
     "<script>pwn(1)</script>",

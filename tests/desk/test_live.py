@@ -23,6 +23,8 @@ from bot.people.models import DeskSession, Presence
 from tests.desk.rig import Browser, signed_in
 from tests.desk.shop import Shop, open_shop
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 10
 
 

@@ -30,6 +30,8 @@ from tests.conversation.fakes import PROJECT
 from tests.desk.rig import PASSWORD, QUICK, add_person
 from tests.desk.world import QUEUES, TAG, Place, World, new_world
 
+pytestmark = pytest.mark.slow
+
 Route = tuple[str, str]
 CASE = "/desk/cases/{number}"
 SUPPORT, OTHER, SUCCESS = (f"{name}@example.com" for name in ("ines", "omar", "sue"))

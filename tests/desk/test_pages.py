@@ -19,6 +19,8 @@ from bot.success.models import Account, AccountSignal
 from tests.desk.rig import Browser, signed_in
 from tests.desk.shop import Shop, open_shop
 
+pytestmark = pytest.mark.slow
+
 PART = {"hx-request": "true"}
 HOSTILE = (
     "</li><script>alert(1)</script><img src=x onerror=alert(2)> ![x](javascript:alert(3)) [y](javascript:alert(4))"

@@ -20,6 +20,8 @@ from tests.desk.live import serving
 from tests.desk.provider import CLIENT, CODE, OTHER, SECRET, FakeProvider
 from tests.desk.rig import Browser, add_person, browser, new_app, new_desk
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[FakeProvider]:

@@ -27,6 +27,8 @@ from tests.conversation.fakes import PATIENCE, Bench, Call, domain_replies, said
 from tests.faults.history import Acknowledged, Witness, read_history, verdict
 from tests.handoff.fakes import person
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = 12
 _LONGEST_PAUSE = 0.003
 

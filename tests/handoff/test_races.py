@@ -26,6 +26,8 @@ from bot.handoff.work import open_signal_work
 from bot.people.roles import Forbidden, Principal
 from tests.handoff.fakes import person, pushing, say
 
+pytestmark = pytest.mark.slow
+
 QUEUES_OF = default_queues()
 HERE = "a" * 32
 Act = Callable[[Any], object]
