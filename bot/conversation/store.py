@@ -76,7 +76,6 @@ class ConversationStore:
         say: Callable[[str, str], Reply] | None = None,
     ) -> None:
         self.changes = changes if isinstance(changes, Changes) else Changes(changes)
-        self._engine = self.changes.engine
         self._routing = routing or Routing()
         self._say = say
         self._lease = dt.timedelta(seconds=lease_seconds)

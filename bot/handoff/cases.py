@@ -84,7 +84,6 @@ def claim(
     session: Session,
     number: int,
     by: Principal,
-    queues: Queues,
     version: int | None = None,
     take_over: bool = False,
 ) -> Escalation:
@@ -94,7 +93,6 @@ def claim(
         session: Of the transaction.
         number: Of the case.
         by: Who takes it.
-        queues: As configured.
         version: The case's version the person looked at; None takes it as it is.
         take_over: Take it from whoever has it; for those who lead a team.
 

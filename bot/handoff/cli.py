@@ -181,12 +181,11 @@ def claim(
 ) -> None:
     """Take a case: the conversation is yours, and the bot silent, until you close, release or transfer it."""
     from bot.handoff import cases as work
-    from bot.handoff.queues import queues
 
     by = _operator(agent)
     settings = load_settings()
     with _change(settings) as session:
-        work.claim(session, number, by, queues(settings), take_over=take_over)
+        work.claim(session, number, by, take_over=take_over)
     out.print(f"Case {number} is yours.")
 
 

@@ -9,6 +9,7 @@ import datetime as dt
 import secrets
 import uuid
 from collections.abc import Sequence
+from typing import get_args
 
 import httpx
 from sqlalchemy import func, select
@@ -16,28 +17,14 @@ from sqlalchemy.orm import Session
 
 from bot.conversation.models import now
 from bot.errors import ConversationError, InvalidInput, NotFound
+from bot.handoff.changing import Action
 from bot.network import PORTS, is_host
 from bot.outbox.models import Outgoing, Webhook
 from bot.outbox.outbox import put
 from bot.people import audit
 from bot.people.roles import Principal
 
-_CASE = (
-    "opened",
-    "claimed",
-    "released",
-    "transferred",
-    "priority",
-    "resolved",
-    "returned",
-    "reopened",
-    "merged",
-    "undone",
-    "sla_warned",
-    "sla_breached",
-    "moved",
-    "contact",
-)
+_CASE: tuple[Action, ...] = get_args(Action)
 EVENTS: tuple[str, ...] = (
     "conversation.created",
     "conversation.owner_changed",

@@ -92,7 +92,7 @@ def test_what_is_answered_by_now_is_left_out(store: ConversationStore, gaps: Ref
 
 def test_filters(store: ConversationStore, gaps: Refill) -> None:
     old, _ = ask(store, "rent chairs")
-    with Session(store._engine) as session, session.begin():
+    with Session(store.changes.engine) as session, session.begin():
         asked = dt.datetime.now(dt.UTC) - dt.timedelta(days=40)
         session.execute(update(Decided).where(Decided.conversation_id == old).values(created_at=asked))
     ask(store, "yulaf sütü", language="tr")

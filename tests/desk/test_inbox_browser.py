@@ -226,7 +226,7 @@ def test_told_while_looking_elsewhere(desk: Desk, engine: Engine) -> None:
     with Session(engine) as session, session.begin():
         session.execute(update(Person).values(preferences={"sound": True, "notices": True}))
     with shop.desk.changes.transaction() as session:
-        cases.claim(session, own, shop.by("ada@example.com"), shop.desk.queues)
+        cases.claim(session, own, shop.by("ada@example.com"))
     page = desk.enter("ada", "/desk?view=mine", script=ELSEWHERE)
     plain = page.title()
     page.keyboard.press("Escape")  # Only who touched the page hears sounds.

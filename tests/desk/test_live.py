@@ -188,7 +188,7 @@ async def test_list_tells_what_concerns_its_reader(shop: Shop) -> None:
     ada, mei = [await signed_in(shop.app, f"{name}@example.com") for name in ("ada", "mei")]
     mine, waiting, business = shop.cases[0], shop.cases[1], shop.cases[2]
     with shop.desk.changes.transaction() as session:
-        cases.claim(session, mine, shop.by("ada@example.com"), shop.desk.queues)
+        cases.claim(session, mine, shop.by("ada@example.com"))
     with Session(shop.engine) as session:
         start = feed.newest(session)
     async with (
@@ -221,7 +221,7 @@ async def test_events_that_end_late_are_told_all_the_same(shop: Shop) -> None:
     number = shop.cases[0]
     ada = shop.by("ada@example.com")
     with shop.desk.changes.transaction() as session:
-        cases.claim(session, number, ada, shop.desk.queues)
+        cases.claim(session, number, ada)
     with shop.desk.changes.transaction() as session:
         before = feed.begin(session, None)
         late = events.locked(session, shop.case(number).conversation_id)

@@ -82,7 +82,7 @@ class Scene:
 
     async def claims(self, who: str) -> bool:
         """Take the case."""
-        return await self.does(who, lambda session, by: cases.claim(session, self.case, by, self.queues))
+        return await self.does(who, lambda session, by: cases.claim(session, self.case, by))
 
     async def releases(self, who: str) -> bool:
         """Give the case back."""

@@ -86,7 +86,7 @@ def customer_says(session: Session, conversation: Conversation, text: str = "Hel
 
 def test_claim(session: Session, conversation: Conversation, case: Escalation, ada: Principal) -> None:
     before, version = conversation.last_event, conversation.owner_version
-    claimed = cases.claim(session, case.id, ada, QUEUES, version=case.version)
+    claimed = cases.claim(session, case.id, ada, version=case.version)
     assert (claimed.assignee, claimed.version, conversation.owner) == (ada.id, 2, f"agent:{ada.id}")
     assert claimed.assigned_at is not None
     assert conversation.owner_version == version + 1
@@ -97,7 +97,7 @@ def test_claim(session: Session, conversation: Conversation, case: Escalation, a
         (f"person:{ada.id}", "case.claim", f"case:{case.id}")
     ]
     after = conversation.last_event
-    cases.claim(session, case.id, ada, QUEUES, version=0)
+    cases.claim(session, case.id, ada, version=0)
     assert conversation.last_event == after
 
 
@@ -105,19 +105,19 @@ def test_claim_of_what_somebody_has(
     session: Session, conversation: Conversation, case: Escalation, ada: Principal, bob: Principal, lea: Principal
 ) -> None:
     with pytest.raises(cases.Stale, match="has changed"):
-        cases.claim(session, case.id, ada, QUEUES, version=case.version - 1)
-    cases.claim(session, case.id, ada, QUEUES)
+        cases.claim(session, case.id, ada, version=case.version - 1)
+    cases.claim(session, case.id, ada)
     for who, options in ((bob, {}), (bob, {"take_over": True}), (lea, {})):
         with pytest.raises(cases.Stale, match="Ada has this case"):
-            cases.claim(session, case.id, who, QUEUES, **options)
-    cases.claim(session, case.id, lea, QUEUES, take_over=True)
+            cases.claim(session, case.id, who, **options)
+    cases.claim(session, case.id, lea, take_over=True)
     assert (case.assignee, conversation.owner) == (lea.id, f"agent:{lea.id}")
 
 
 def test_release_gives_back_to_the_queue(
     session: Session, conversation: Conversation, case: Escalation, ada: Principal, bob: Principal
 ) -> None:
-    cases.claim(session, case.id, ada, QUEUES)
+    cases.claim(session, case.id, ada)
     segment, before = conversation.segment, conversation.last_event
     with pytest.raises(cases.Stale, match="Ada has this case"):
         cases.release(session, case.id, bob)
@@ -132,7 +132,7 @@ def test_release_gives_back_to_the_queue(
 @pytest.mark.parametrize(
     "act",
     [
-        lambda s, n, by: cases.claim(s, n, by, QUEUES),
+        lambda s, n, by: cases.claim(s, n, by),
         lambda s, n, by: cases.release(s, n, by),
         lambda s, n, by: cases.transfer(s, n, by, QUEUES, queue="support"),
         lambda s, n, by: cases.reply(s, n, by, "Hi"),
@@ -190,7 +190,7 @@ def test_signals_are_for_those_who_may_read_them(
 def test_work_on_signals_never_touches_the_owner_until_a_person_writes(
     session: Session, conversation: Conversation, work: Escalation, sam: Principal
 ) -> None:
-    cases.claim(session, work.id, sam, QUEUES)
+    cases.claim(session, work.id, sam)
     assert (work.assignee, conversation.owner, conversation.owner_version) == (sam.id, "bot", 0)
     assert not any(visible for _, _, visible in told(session, conversation))
     cases.reply(session, work.id, sam, "You open two cafés? How nice.")
@@ -205,7 +205,7 @@ def test_work_on_signals_never_touches_the_owner_until_a_person_writes(
 def test_two_people_do_not_talk_to_one_customer(
     session: Session, case: Escalation, work: Escalation, ada: Principal, sam: Principal
 ) -> None:
-    cases.claim(session, case.id, ada, QUEUES)
+    cases.claim(session, case.id, ada)
     with pytest.raises(cases.Stale, match="Ada talks to this customer"):
         cases.reply(session, work.id, sam, "Hello")
 
@@ -251,7 +251,7 @@ def test_late_reply_misses_the_promise(session: Session, case: Escalation, ada: 
 def test_transfer_and_undo(
     session: Session, conversation: Conversation, case: Escalation, ada: Principal, sam: Principal, bob: Principal
 ) -> None:
-    cases.claim(session, case.id, ada, QUEUES)
+    cases.claim(session, case.id, ada)
     due, before = case.resolution_due, conversation.last_event
     cases.transfer(session, case.id, ada, QUEUES, "success", sam.id, " They want to leave. ")
     assert (case.queue, case.assignee, conversation.owner) == ("success", sam.id, f"agent:{sam.id}")

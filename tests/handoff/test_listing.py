@@ -51,7 +51,7 @@ def numbers(any_engine: Engine, ada: Principal) -> dict[str, int]:
             found[name] = case.id
             if name == "Toner":
                 case.contact = {"name": "Ayşe Kaya", "email": "kaya@example.com", "time": ""}
-                cases.claim(session, case.id, ada, QUEUES)
+                cases.claim(session, case.id, ada)
                 cases.set_priority(session, case.id, ada, QUEUES, "urgent")
             if name == "grow":
                 (work,) = open_signal_work(session, made, 1, {"expansion": 0.9}, Routing())

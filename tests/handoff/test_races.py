@@ -134,7 +134,7 @@ def customer_writes(session: Any) -> Message:
 
 def test_of_several_who_claim_one_wins(scene: Scene) -> None:
     def claim(who: Principal) -> Act:
-        return lambda session: cases.claim(session, scene.case, who, QUEUES_OF)
+        return lambda session: cases.claim(session, scene.case, who)
 
     results = scene.at_once(*(claim(scene.people[name]) for name in ("Ada", "Bob", "Cem", "Dan")))
     won = [result for result in results if isinstance(result, Escalation)]
@@ -172,7 +172,7 @@ def test_nobody_is_given_more_than_they_can_take(scene: Scene, monkeypatch: pyte
 def test_claim_while_it_is_transferred(scene: Scene) -> None:
     ada, bob = scene.people["Ada"], scene.people["Bob"]
     claimed, transferred = scene.at_once(
-        lambda session: cases.claim(session, scene.case, scene.people["Dan"], QUEUES_OF),
+        lambda session: cases.claim(session, scene.case, scene.people["Dan"]),
         lambda session: cases.transfer(session, scene.case, ada, QUEUES_OF, "success", bob.id),
     )
     assert isinstance(transferred, Escalation)
@@ -240,7 +240,7 @@ def any_act(rng: random.Random, scene: Scene, session: Any) -> object:
     queues = rng.choice((QUEUES_OF, pushing()))
     routing = Routing(queues=queues)
     acts: list[Callable[[], object]] = [
-        lambda: cases.claim(session, number, by, queues, take_over=rng.random() < 0.3),
+        lambda: cases.claim(session, number, by, take_over=rng.random() < 0.3),
         lambda: cases.release(session, number, by),
         lambda: cases.transfer(
             session,

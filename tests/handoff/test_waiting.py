@@ -62,11 +62,11 @@ def test_place_in_the_line(session: Session, conversation: Conversation) -> None
     assert found.case is not None
     assert (found.case.number, found.case.open, found.case.position, found.people.position) == (mine.id, True, 2, 3)
     ada = person(session, "Ada")
-    cases.claim(session, first.id, ada, QUEUES)
+    cases.claim(session, first.id, ada)
     after = handoff_context(session, conversation, QUEUES).case
     assert after is not None
     assert after.position == 1
-    cases.claim(session, mine.id, ada, QUEUES)
+    cases.claim(session, mine.id, ada)
     after = handoff_context(session, conversation, QUEUES).case
     assert after is not None
     assert (after.position, after.assigned) == (None, "Ada")
@@ -157,7 +157,7 @@ def test_the_bot_knows_that_it_is_back_and_what_the_person_was_asked(
 def test_who_took_the_case_and_said_nothing_has_not_answered(session: Session, conversation: Conversation) -> None:
     case = escalate(session, conversation, "support", "asked_for")
     ada = person(session, "Ada")
-    cases.claim(session, case.id, ada, QUEUES)
+    cases.claim(session, case.id, ada)
     cases.release(session, case.id, ada)
     found = handoff_context(session, conversation, QUEUES, write(session, conversation, "Hello?"))
     assert found.back_from_person is False

@@ -149,7 +149,7 @@ def test_a_case_somebody_took_stays_theirs_while_they_are_away(
 ) -> None:
     away = person(session, "Tia")
     made = escalate(session, conversation, "support", "asked_for")
-    cases.claim(session, made.id, away, default_queues())
+    cases.claim(session, made.id, away)
     session.commit()
     look(engine, pushing())
     session.expire_all()

@@ -208,7 +208,7 @@ def test_a_case_from_the_hand_off_to_the_rating_in_two_tabs(page: Page, shop: Sh
         assert case is not None
         assert case.contact == {"name": "", "time": "", "email": "guest@example.com"}
 
-    shop.do(lambda session, number: cases.claim(session, number, shop.ada, shop.queues))
+    shop.do(lambda session, number: cases.claim(session, number, shop.ada))
     expect(notices(page)).to_contain_text(["Ada has joined"])
     expect(notices(page).locator("time")).to_have_count(1)
     expect(bar).to_contain_text("you are talking with Ada")

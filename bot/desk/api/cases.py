@@ -46,7 +46,7 @@ def claim(number: CaseNumber, state: State, by: By, body: Claim | None = None) -
     body = body or Claim()
     with state.transaction() as session:
         at_version(session, number, by, body.version)
-        return _out(session, cases.claim(session, number, by, state.queues, take_over=body.take_over))
+        return _out(session, cases.claim(session, number, by, take_over=body.take_over))
 
 
 @router.post("/cases/{number}/release", **_WRITE)

@@ -60,7 +60,7 @@ def claim_work(number: CaseNumber, state: State, by: By, body: Claim | None = No
     body = body or Claim()
     with state.transaction() as session:
         _see_work(session, number, by)
-        return _out(session, cases.claim(session, number, by, state.queues, body.version, body.take_over))
+        return _out(session, cases.claim(session, number, by, body.version, body.take_over))
 
 
 @router.post(

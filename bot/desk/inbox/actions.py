@@ -60,7 +60,7 @@ def whole(value: str) -> int | None:
 def claim(request: Request, number: Number, me: Me, state: State, form: Form) -> Response:
     """Take the case; a lead may take it from somebody else."""
     with state.changes.transaction() as session:
-        cases.claim(session, number, me.principal, state.queues, take_over=text(form, "take_over") == "yes")
+        cases.claim(session, number, me.principal, take_over=text(form, "take_over") == "yes")
     return done(request, number, "claimed")
 
 

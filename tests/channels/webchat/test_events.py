@@ -109,7 +109,7 @@ async def test_queue_is_named_only_where_a_person_passed_the_case_on(chat: Chat)
     (case,) = chat.bench.escalations()
     with chat.bench.changes.transaction() as session:
         mira = person(session, "Mira", "success_manager")
-        cases.claim(session, case.id, mira, QUEUES)
+        cases.claim(session, case.id, mira)
         cases.transfer(session, case.id, mira, QUEUES, queue="success")
     owners = [(data["owner"], data["name"]) for _, kind, data in await read(chat, visitor) if kind == "owner"]
     assert owners == [("queue", None), ("agent", "Mira"), ("queue", "success")]
