@@ -18,7 +18,7 @@ from bot.conversation.models import BOT, Conversation, Event, Message, now
 from bot.errors import NotFound
 from bot.outbox import outbox
 
-Kind = Literal["message", "owner", "case", "note", "tags", "rating", "account"]
+Kind = Literal["message", "owner", "case", "note", "tags", "rating", "account", "read", "customer"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 # What a session remembers of the transaction: the places whose bells ring when it is kept.

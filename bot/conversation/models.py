@@ -34,6 +34,9 @@ class Conversation(Base):
         misses: Questions in a row without an answer.
         account_id: The customer company, when known.
         customer_id: Whom a verified identity names; None for a visitor nobody vouches for.
+        visitor_id: The browser it began in; None where it has a secret of its own.
+        read_by_customer: Number of the newest message the customer has seen; `read_by_team`: people of the team.
+        context: What the website says of the page and the visitor; nobody vouches for it.
         last_event: Number of its newest event.
         lease_holder: The process that answers its messages, until `lease_until`.
     """
@@ -54,6 +57,10 @@ class Conversation(Base):
     contact: Mapped[dict[str, str] | None] = mapped_column(JSON, default=None)
     account_id: Mapped[str | None] = mapped_column(String(100), default=None, index=True)
     customer_id: Mapped[str | None] = mapped_column(String(100), default=None, index=True)
+    visitor_id: Mapped[str | None] = mapped_column(String(32), default=None, index=True)
+    read_by_customer: Mapped[int] = mapped_column(default=0, server_default="0")
+    read_by_team: Mapped[int] = mapped_column(default=0, server_default="0")
+    context: Mapped[dict[str, Any] | None] = mapped_column(JSON, default=None)
     last_event: Mapped[int] = mapped_column(default=0, server_default="0")
     lease_holder: Mapped[str | None] = mapped_column(String(32), default=None)
     lease_until: Mapped[dt.datetime | None] = mapped_column(UtcDateTime, default=None)

@@ -25,6 +25,7 @@ class Person(Base):
         language: Of the desk's labels.
         online: Whether cases may be assigned; `seen_at` tells whether that still holds.
         preferences: Of the desk: sound, desktop notices.
+        picture: Digest of their face in `pictures`; customers see it. None: their initials are shown.
     """
 
     __tablename__ = "people"
@@ -41,6 +42,7 @@ class Person(Base):
     seen_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime, default=None)
     last_assigned_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime, default=None)
     preferences: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    picture: Mapped[str | None] = mapped_column(String(64), default=None)
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=now)
     disabled_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime, default=None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bot.storage.engine import Base, UtcDateTime
@@ -78,4 +78,54 @@ class SecondQuestion(Base):
     account_id: Mapped[str | None] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), default=None)
     number: Mapped[int]
     stage: Mapped[str] = mapped_column(String(20))
+    created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+
+
+class Invitation(Base):
+    """A short message that a play, or somebody by the API, shows to one customer or to the people of one account.
+
+    What is shown to everybody who meets a rule stands in `refill.toml` instead (`[invitations]`).
+
+    Attributes:
+        id: 32 hexadecimal digits.
+        external_id: The sender's own id; the same again from the same sender is the same invitation.
+        texts: The message by language; at least one.
+        pages: Patterns of pages it may be shown on, as in `refill.toml`; empty for all of them.
+        after: Seconds on the page before it is shown.
+        by: Label of who made it.
+    """
+
+    __tablename__ = "invitations"
+    __table_args__ = (UniqueConstraint("by", "external_id", name="uq_invitations_external"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    external_id: Mapped[str] = mapped_column(String(100))
+    customer_id: Mapped[str | None] = mapped_column(String(100), default=None, index=True)
+    account_id: Mapped[str | None] = mapped_column(String(100), default=None, index=True)
+    texts: Mapped[dict[str, str]] = mapped_column(JSON)
+    pages: Mapped[list[str]] = mapped_column(JSON, default=list)
+    after: Mapped[int] = mapped_column(default=0)
+    by: Mapped[str] = mapped_column(String(60))
+    expires_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+
+
+class InvitationOutcome(Base):
+    """What became of an invitation that was shown. Anonymous browsers keep this for themselves.
+
+    Attributes:
+        name: Of the rule in `refill.toml`, or the invitation's id.
+        customer_id: Who saw it.
+        outcome: `shown`, `opened`, `dismissed` or `not_now`.
+        conversation_id: What it led to.
+    """
+
+    __tablename__ = "invitation_outcomes"
+    __table_args__ = (Index("ix_invitation_outcomes_customer", "customer_id", "created_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    name: Mapped[str] = mapped_column(String(100))
+    customer_id: Mapped[str | None] = mapped_column(String(100), default=None)
+    outcome: Mapped[str] = mapped_column(String(20))
+    conversation_id: Mapped[str | None] = mapped_column(String(32), default=None)
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)

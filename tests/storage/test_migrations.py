@@ -17,7 +17,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, select, text
 from sqlalchemy.orm import Session
 
+import bot.attachments.models
 import bot.conversation.models
+import bot.customers.models
 import bot.handoff.models
 import bot.success.models
 from bot.conversation import learning
@@ -33,31 +35,39 @@ assert bot.conversation.models
 assert bot.handoff.models
 assert bot.success.models
 PROJECT_TABLES = {
-    "api_tokens",
-    "audit",
-    "desk_sessions",
-    "drafts",
-    "events",
-    "notes",
-    "outbox",
-    "people",
-    "presences",
-    "ratings",
-    "saved_replies",
-    "sign_in_failures",
-    "webhooks",
     "account_signals",
     "accounts",
     "alembic_version",
+    "api_tokens",
+    "attachment_contents",
+    "attachments",
+    "audit",
     "conversations",
     "corrections",
+    "customers",
     "decisions",
+    "desk_sessions",
+    "drafts",
     "escalations",
+    "events",
+    "invitation_outcomes",
+    "invitations",
     "message_tags",
     "messages",
+    "notes",
+    "outbox",
+    "people",
+    "pictures",
+    "presences",
+    "ratings",
     "reactions",
+    "saved_replies",
     "second_questions",
+    "sign_in_failures",
     "taggings",
+    "used_identity_tokens",
+    "visitors",
+    "webhooks",
 }
 _CONVERSATION = (
     "INSERT INTO conversations (id, channel, audience, language, token_hash, owner, owner_version, last_number, "

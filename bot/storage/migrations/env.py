@@ -5,7 +5,9 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection, Engine, func, select
 
-from bot.conversation import models as conversation_models  # noqa: F401  (registers its tables)
+from bot.attachments import models as attachment_models  # noqa: F401  (registers its tables)
+from bot.conversation import models as conversation_models  # noqa: F401
+from bot.customers import models as customer_models  # noqa: F401
 from bot.handoff import models as handoff_models  # noqa: F401
 from bot.outbox import models as outbox_models  # noqa: F401
 from bot.people import models as people_models  # noqa: F401

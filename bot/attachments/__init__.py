@@ -1,0 +1,1 @@
+"""Files that customers and people of the team send: checked, kept in the database, given back safely."""

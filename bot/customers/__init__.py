@@ -1,0 +1,1 @@
+"""Who customers are: browsers that visit, people a verified identity names, the keys that vouch for them."""
