@@ -27,7 +27,7 @@ class Conversation(Base):
     """The whole thread with one person on one channel.
 
     Attributes:
-        token_hash: SHA-256 of the secret its visitor holds.
+        token_hash: SHA-256 of a secret of its own that opens it; empty where only its visitor does.
         owner: `bot`, `queue:<name>` or `agent:<id>`; `owner_version` counts its changes.
         last_number: Number of its newest message.
         segment: Of Rasa's sender id; `segment_turns` turns were taken in it.

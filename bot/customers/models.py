@@ -16,7 +16,9 @@ class Customer(Base):
 
     Attributes:
         id: `sub` of the identity token: as the company's own systems know the person.
-        account_id: The company the person belongs to, as the token said last; None if it said none.
+        account_id: The company the person belongs to, as the newest token said; None if it said none.
+        sessions_from: Identity tokens signed before are refused: the person's sessions were ended then.
+        told_at: When the newest token used so far was signed. What an older one says of the person is not kept.
     """
 
     __tablename__ = "customers"
@@ -25,6 +27,8 @@ class Customer(Base):
     name: Mapped[str | None] = mapped_column(String(200), default=None)
     email: Mapped[str | None] = mapped_column(String(254), default=None)
     account_id: Mapped[str | None] = mapped_column(ForeignKey("accounts.id"), default=None, index=True)
+    sessions_from: Mapped[dt.datetime | None] = mapped_column(UtcDateTime, default=None)
+    told_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime, default=None)
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=now)
     updated_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=now)
 
@@ -35,8 +39,10 @@ class Visitor(Base):
     Attributes:
         token_hash: SHA-256 of the secret the browser holds.
         origin: Of the page it was made on, such as `https://www.example.com`; the secret is refused on any other.
+            Empty: a page of Refill's own, or no browser.
         customer_id: Whom an identity token named; it never changes once set. None while anonymous.
         identified_until: When that token ends. Later the conversations of the customer are refused until a new one.
+        key_id: Of the key that signed it.
         revoked_at: Nothing is opened from then on.
     """
 
@@ -47,6 +53,7 @@ class Visitor(Base):
     origin: Mapped[str] = mapped_column(String(200))
     customer_id: Mapped[str | None] = mapped_column(ForeignKey("customers.id"), default=None, index=True)
     identified_until: Mapped[dt.datetime | None] = mapped_column(UtcDateTime, default=None)
+    key_id: Mapped[str | None] = mapped_column(String(100), default=None)
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=now)
     seen_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=now, index=True)
     revoked_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime, default=None)
@@ -56,7 +63,7 @@ class UsedToken(Base):
     """An identity token that was used: only the visitor that used it first may show it again.
 
     Attributes:
-        digest: SHA-256 of the token.
+        digest: SHA-256 of what was signed, so that another spelling of the signature is the same token.
         expires_at: When the token ends, and this row with it.
     """
 
@@ -65,3 +72,19 @@ class UsedToken(Base):
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     visitor_id: Mapped[str] = mapped_column(ForeignKey("visitors.id", ondelete="CASCADE"))
     expires_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class Beginnings(Base):
+    """What an address has begun within the present hour.
+
+    Attributes:
+        key: SHA-256 of the address and of what is counted.
+        number: So many.
+        started_at: When the hour began; a row whose hour is over counts for nothing.
+    """
+
+    __tablename__ = "beginnings"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    number: Mapped[int] = mapped_column(default=0)
+    started_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, default=now, index=True)

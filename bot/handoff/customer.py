@@ -10,6 +10,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from bot.conversation.models import Conversation
+from bot.customers import models as customers
 from bot.handoff.access import visible
 from bot.handoff.models import Escalation, Rating
 from bot.people.roles import Principal
@@ -67,6 +68,8 @@ class Customer:
     Attributes:
         verified: Whether somebody vouches for who they are; a contact alone is only what they say.
         customer_id: Whom the verified identity names.
+        name: As the verified identity says.
+        email: As the verified identity says.
         contact: How to reach them, as they said.
         account: None if it is not known, or may not be seen.
         earlier: The newest first.
@@ -75,6 +78,8 @@ class Customer:
 
     verified: bool
     customer_id: str | None
+    name: str | None
+    email: str | None
     contact: dict[str, str] | None
     account: KnownAccount | None
     earlier: tuple[Earlier, ...]
@@ -104,9 +109,12 @@ def customer_of(session: Session, conversation: Conversation, by: Principal, hal
         .where(Rating.conversation_id.in_(conversations), Rating.rated_at.is_not(None), visible(by))
         .order_by(Rating.rated_at.desc())
     )
+    known = session.get(customers.Customer, conversation.customer_id) if conversation.customer_id else None
     return Customer(
         conversation.customer_id is not None,
         conversation.customer_id,
+        known.name if known is not None else None,
+        known.email if known is not None else None,
         conversation.contact,
         account,
         earlier,

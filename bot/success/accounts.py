@@ -77,6 +77,19 @@ def change_account(session: Session, account_id: str, changes: dict[str, str | N
     return account
 
 
+def vouched_account(session: Session, account_id: str, plan: str | None) -> Account:
+    """The account a verified identity names, with its write lock; made if there is none. A plan it names is kept.
+
+    Raises:
+        InvalidInput: The id is not one.
+    """
+    account = ensure_account(session, account_id)
+    if plan is not None and account.plan != plan:
+        account.plan = plan
+        account.updated_at = now()
+    return account
+
+
 def link_conversation(session: Session, conversation_id: str, account_id: str | None) -> None:
     """Say which account a conversation belongs to, or that it is not known.
 

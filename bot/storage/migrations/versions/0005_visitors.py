@@ -27,6 +27,13 @@ def upgrade() -> None:
         "ix_invitation_outcomes_customer", "invitation_outcomes", ["customer_id", "created_at"], unique=False
     )
     op.create_table(
+        "invitation_rules",
+        sa.Column("name", sa.String(length=30), nullable=False),
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+        sa.UniqueConstraint("id"),
+    )
+    op.create_table(
         "invitations",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("external_id", sa.String(length=100), nullable=False),
@@ -44,6 +51,14 @@ def upgrade() -> None:
     op.create_index(op.f("ix_invitations_account_id"), "invitations", ["account_id"], unique=False)
     op.create_index(op.f("ix_invitations_customer_id"), "invitations", ["customer_id"], unique=False)
     op.create_table(
+        "beginnings",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    op.create_index(op.f("ix_beginnings_started_at"), "beginnings", ["started_at"], unique=False)
+    op.create_table(
         "pictures",
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("media_type", sa.String(length=100), nullable=False),
@@ -57,6 +72,8 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=200), nullable=True),
         sa.Column("email", sa.String(length=254), nullable=True),
         sa.Column("account_id", sa.String(length=100), nullable=True),
+        sa.Column("sessions_from", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
@@ -96,6 +113,7 @@ def upgrade() -> None:
         sa.Column("origin", sa.String(length=200), nullable=False),
         sa.Column("customer_id", sa.String(length=100), nullable=True),
         sa.Column("identified_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("key_id", sa.String(length=100), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
@@ -152,8 +170,11 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_customers_account_id"), table_name="customers")
     op.drop_table("customers")
     op.drop_table("pictures")
+    op.drop_index(op.f("ix_beginnings_started_at"), table_name="beginnings")
+    op.drop_table("beginnings")
     op.drop_index(op.f("ix_invitations_customer_id"), table_name="invitations")
     op.drop_index(op.f("ix_invitations_account_id"), table_name="invitations")
     op.drop_table("invitations")
+    op.drop_table("invitation_rules")
     op.drop_index("ix_invitation_outcomes_customer", table_name="invitation_outcomes")
     op.drop_table("invitation_outcomes")
