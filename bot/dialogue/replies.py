@@ -1,4 +1,7 @@
-"""The bot's sentences, read from domain.yml, for the moments when Rasa cannot say them."""
+"""The bot's sentences for the moments when Rasa cannot say them.
+
+They stand in domain.yml; those that Rasa never says stand in replies.yml beside this file, and train no model.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,14 @@ import yaml
 from bot.dialogue.turn import Choice, Reply
 from bot.errors import SettingsError
 
+_OWN = Path(__file__).with_name("replies.yml")
+
 
 class Replies:
-    """Responses of domain.yml by name and language.
+    """Responses by name and language.
 
     Args:
-        domain: The file.
+        domain: Rasa's file with responses.
 
     Raises:
         SettingsError: It cannot be read.
@@ -23,7 +28,10 @@ class Replies:
 
     def __init__(self, domain: Path) -> None:
         try:
-            self._responses: dict[str, list[dict[str, Any]]] = yaml.safe_load(domain.read_text("utf-8"))["responses"]
+            self._responses: dict[str, list[dict[str, Any]]] = {
+                **yaml.safe_load(domain.read_text("utf-8"))["responses"],
+                **yaml.safe_load(_OWN.read_text("utf-8"))["responses"],
+            }
         except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
             raise SettingsError(f"{domain.name} has no readable 'responses': {error}.") from error
 
@@ -31,7 +39,7 @@ class Replies:
         """A response in a language; the variation without a condition stands in for any other."""
         variations = self._responses.get(name)
         if not variations:
-            raise SettingsError(f"domain.yml has no response '{name}'.")
+            raise SettingsError(f"Neither domain.yml nor replies.yml has a response '{name}'.")
         default = next((v for v in variations if not v.get("condition")), variations[0])
         wanted = {"type": "slot", "name": "language", "value": language}
         found = next((v for v in variations if wanted in (v.get("condition") or [])), default)

@@ -195,7 +195,8 @@ class Sidecar:
             try:
                 await asyncio.wait_for(self._process.wait(), _STOP_SECONDS)
             except TimeoutError:
-                self._process.kill()
+                with contextlib.suppress(ProcessLookupError):  # It may have ended meanwhile.
+                    self._process.kill()
                 await self._process.wait()
         await self._reader
         self._pid_file.unlink(missing_ok=True)

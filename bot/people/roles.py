@@ -18,6 +18,8 @@ Permission = Literal[
     "signals:write",
     "accounts:read",
     "accounts:write",
+    "invitations:write",
+    "customers:manage",
     "replies:write",
     "reports:read",
     "deliveries:manage",
@@ -29,8 +31,19 @@ Permission = Literal[
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
 _AGENT: frozenset[Permission] = frozenset({"conversations:read", "conversations:write", "tags:write", "accounts:read"})
-_SUCCESS: frozenset[Permission] = _AGENT | {"signals:read", "signals:write", "accounts:write"}
-_LEAD: frozenset[Permission] = _SUCCESS | {"replies:write", "reports:read", "deliveries:manage", "audit:read"}
+_SUCCESS: frozenset[Permission] = _AGENT | {
+    "signals:read",
+    "signals:write",
+    "accounts:write",
+    "invitations:write",
+}
+_LEAD: frozenset[Permission] = _SUCCESS | {
+    "customers:manage",
+    "replies:write",
+    "reports:read",
+    "deliveries:manage",
+    "audit:read",
+}
 PERMISSIONS_OF: dict[Role, frozenset[Permission]] = {
     "agent": _AGENT,
     "success_manager": _SUCCESS,

@@ -89,14 +89,18 @@ def _account(email: str) -> str:
 
 
 def _address(address: str) -> str:
-    """The key of an address; one house has all IPv6 addresses of a /64, so they count as one."""
+    return address_key("address", address)
+
+
+def address_key(kind: str, address: str) -> str:
+    """The key an address is counted under; one house has all IPv6 addresses of a /64, so they count as one."""
     try:
         found = ip_address(address)
     except ValueError:
         found = None
     if isinstance(found, IPv6Address):
         address = str(found.ipv4_mapped or ip_network((int(found) >> 64 << 64, 64)))
-    return hashlib.sha256(f"address:{address}".encode("utf-8", "replace")).hexdigest()
+    return hashlib.sha256(f"{kind}:{address}".encode("utf-8", "replace")).hexdigest()
 
 
 def _locked(session: Session, key: str) -> SignInFailure:
