@@ -90,7 +90,7 @@ def append(
 def _places(conversation: Conversation, kind: Kind) -> list[str]:
     """Where a change is news: in the conversation, and in the desk's lists of what people have to do."""
     places = [conversation.id]
-    if kind in ("case", "owner", "rating") or (kind == "message" and conversation.owner != BOT):
+    if kind in ("case", "owner", "rating") or (kind in ("message", "customer") and conversation.owner != BOT):
         places.append("topic:cases")
     if kind in ("case", "tags"):
         places.append("topic:signals")

@@ -25,7 +25,11 @@ class DuplicateId(ConversationError):
 
 @dataclass(frozen=True)
 class StoredMessage:
-    """A message as it was stored, and the thumb the customer gave it."""
+    """A message as it was stored, and the thumb the customer gave it.
+
+    Attributes:
+        picture: Path of the picture of the person who wrote it, where they have one.
+    """
 
     conversation_id: str
     number: int
@@ -35,6 +39,7 @@ class StoredMessage:
     content: dict[str, Any]
     created_at: dt.datetime
     thumb: Thumb | None = None
+    picture: str | None = None
 
 
 @dataclass(frozen=True)

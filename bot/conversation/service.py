@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from sqlalchemy.exc import OperationalError
 
 from bot.conversation.delivery import Delivery
-from bot.conversation.models import is_person
+from bot.conversation.models import BOT, is_person
 from bot.conversation.records import Outcome, Snapshot, StoredMessage
 from bot.conversation.store import ConversationStore
 from bot.conversation.tagging import Tagging
@@ -183,15 +183,21 @@ class ConversationService:
         return await asyncio.to_thread(self._store.create, channel, audience, language or LANGUAGES[0])
 
     async def post(
-        self, conversation_id: str, client_id: str, text: str = "", payload: str | None = None
+        self,
+        conversation_id: str,
+        client_id: str,
+        text: str = "",
+        payload: str | None = None,
+        files: Sequence[str] = (),
     ) -> tuple[StoredMessage, bool]:
         """Store a customer's message and have it answered; (it, whether it is new).
 
         Args:
             conversation_id: Of a conversation the caller may write to.
             client_id: The sender's own id for the message.
-            text: What was written; not used with a payload.
+            text: What was written; not used with a payload, and not needed with files.
             payload: A choice the bot offered in this conversation.
+            files: Ids of files the customer has uploaded for it.
 
         Raises:
             InvalidInput: The text breaks a rule, or the choice was not offered.
@@ -207,15 +213,15 @@ class ConversationService:
             if offered_queue:
                 content["offered_queue"] = offered_queue
         else:
-            text = clean_text(text, self._max_length)
+            text = "" if files and not text.strip() else clean_text(text, self._max_length)
         if self._stopping:
             raise Overloaded("The server is about to stop.", "Send it again in a few seconds.")
         if self._waiting >= self._max_waiting:
             raise Overloaded("Too many messages are waiting.", "Send it again in a few seconds.")
-        if payload is None and self._foresee and not self._foreseen:
+        if payload is None and text and self._foresee and not self._foreseen:
             self._begin_early(text, self._foresee)
         message, new = await asyncio.to_thread(
-            self._store.add_customer_message, conversation_id, client_id, text, content
+            self._store.add_customer_message, conversation_id, client_id, text, content, files
         )
         if new:
             self._waiting += 1
@@ -338,7 +344,7 @@ class ConversationService:
             earlier = self._store.question_before(message)
             return earlier is not None and asks_again(earlier, message.text)
 
-        if message.content.get("payload"):
+        if message.content.get("payload") or not message.text:
             return False
         try:
             return await asyncio.wait_for(asyncio.to_thread(compare), _COMPARE_SECONDS)
@@ -354,6 +360,8 @@ class ConversationService:
         language = snapshot.language if keep else detect(message.text, snapshot.language)
         if is_person(snapshot.owner):
             return Outcome((), language=language)
+        if not message.text:
+            return self._files_alone(snapshot)
         if hopeless:
             return self._unavailable(snapshot, language)
         slots = {f"contact_{part}": value for part, value in (snapshot.contact or {}).items()}
@@ -375,6 +383,12 @@ class ConversationService:
         asking = any(_asks_for_detail(reply.choices) for reply in result.replies)
         rotate = snapshot.segment_turns + 1 >= self._segment_turns and not asking
         return Outcome(result.replies, result.effects, language, rotate)
+
+    def _files_alone(self, snapshot: Snapshot) -> Outcome:
+        """Say once that files are for people, and offer one; those who wait for a person know."""
+        reply = self._replies.reply("utter_files_alone", snapshot.language)
+        told = snapshot.owner != BOT or (snapshot.last_bot is not None and snapshot.last_bot.text == reply.text)
+        return Outcome(() if told else [reply], language=snapshot.language)
 
     def _unavailable(self, snapshot: Snapshot, language: str) -> Outcome:
         """Tell the customer at once that a person takes over; Rasa begins a new segment when it is back."""

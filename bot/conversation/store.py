@@ -11,26 +11,29 @@ still waiting, and the lease still held, in the transaction that stores the repl
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Engine, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from bot.attachments import store as attachments
 from bot.conversation import effects, events, learning, tags
 from bot.conversation.changes import Changes
 from bot.conversation.effects import last_of_bot
 from bot.conversation.models import Conversation, Decided, Message, Reaction, is_person, now
 from bot.conversation.records import DuplicateId, Outcome, Snapshot, StoredMessage, Thumb
+from bot.customers import visitors
+from bot.customers.contact import known_contact
+from bot.customers.models import Customer, Visitor
 from bot.dialogue.turn import (
     Reply,
 )
 from bot.errors import NotFound
-from bot.handoff import cases, ratings
+from bot.handoff import cases, ratings, team
 from bot.handoff.alarm import sound_alarm
 from bot.handoff.queues import Queues
 from bot.handoff.routing import Routing
@@ -51,10 +54,6 @@ def _stored(message: Message) -> StoredMessage:
         dict(message.content),
         message.created_at,
     )
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class ConversationStore:
@@ -92,7 +91,7 @@ class ConversationStore:
         token = secrets.token_urlsafe(32)
         identifier = uuid.uuid4().hex
         made = Conversation(
-            id=identifier, channel=channel, audience=audience, language=language, token_hash=_hash(token)
+            id=identifier, channel=channel, audience=audience, language=language, token_hash=visitors.hash_of(token)
         )
         with self.changes.transaction() as session:
             session.add(made)
@@ -100,27 +99,83 @@ class ConversationStore:
             outbox.enqueue_named(session, "conversation.created", made, {})
         return identifier, token
 
-    def authorise(self, conversation_id: str, token: str) -> None:
-        """Let the holder of the secret pass.
+    def begin(
+        self, visitor_id: str, language: str, greet: Callable[[Session, Visitor, Conversation], object] | None = None
+    ) -> str:
+        """Make a conversation of a visitor's on the website; returns its id.
+
+        Of a visitor who is identified it is the customer's.
+
+        Args:
+            visitor_id: Of the visitor.
+            language: Of the page.
+            greet: Says something first, in the same transaction.
 
         Raises:
-            NotFound: There is no such conversation, or the secret is another's; which of the two is not told.
+            UnknownVisitor: There is no such visitor.
+            IdentityExpired: The visitor was identified, and the token has ended.
+        """
+        with self.changes.transaction() as session:
+            visitor = visitors.lock(session, visitor_id)
+            customer_id = visitors.vouched_customer(visitor)
+            customer = session.get_one(Customer, customer_id) if customer_id is not None else None
+            made = Conversation(
+                id=uuid.uuid4().hex,
+                channel="webchat",
+                audience="public",
+                language=language,
+                token_hash="",
+                visitor_id=visitor.id,
+                customer_id=customer_id,
+                account_id=customer.account_id if customer is not None else None,
+                contact=known_contact(customer) if customer is not None else None,
+            )
+            session.add(made)
+            session.flush()
+            outbox.enqueue_named(session, "conversation.created", made, {})
+            if greet:
+                greet(session, visitor, made)
+        return made.id
+
+    def authorise(self, conversation_id: str, token: str, origin: str = "") -> None:
+        """Let the holder of the conversation's secret pass, or of the secret of a visitor whose conversation it is.
+
+        Args:
+            conversation_id: Which.
+            token: The secret.
+            origin: Of the page it comes from, as `bot.customers.models.Visitor.origin` has it.
+
+        Raises:
+            NotFound: There is no such conversation, or it is another's; which of the two is not told.
+            UnknownVisitor: It is a visitor's secret, and no longer one.
+            IdentityExpired: It is the conversation of the visitor's customer, and the identity token has ended.
         """
         with self.changes.reading() as session:
-            known = session.scalar(select(Conversation.token_hash).where(Conversation.id == conversation_id))
-        if known is None or not secrets.compare_digest(known, _hash(token)):
+            self.demand(session, conversation_id, token, origin)
+
+    def demand(self, session: Session, conversation_id: str, token: str, origin: str = "") -> None:
+        """The same within a transaction of the caller's."""
+        conversation = session.get(Conversation, conversation_id)
+        if visitors.is_visitors(token):
+            visitor = visitors.find(session, token, origin)
+            if conversation is not None:
+                visitors.demand_access(visitor, conversation)
+                return
+        known = conversation.token_hash if conversation is not None else None
+        if known is None or not secrets.compare_digest(known, visitors.hash_of(token)):
             raise NotFound("There is no such conversation.", "Create one with POST /api/v1/conversations.")
 
     def add_customer_message(
-        self, conversation_id: str, client_id: str, text: str, content: dict[str, Any]
+        self, conversation_id: str, client_id: str, text: str, content: dict[str, Any], files: Sequence[str] = ()
     ) -> tuple[StoredMessage, bool]:
         """Store a customer's message, to be answered; (it, whether it is new).
 
-        The same client_id with the same text is the same message. A score given right after a rating was asked for is
-        thanked for at once, and is nothing to be answered.
+        The same client_id with the same text and files is the same message. A score given right after a rating was
+        asked for is thanked for at once, and is nothing to be answered.
 
         Raises:
             DuplicateId: The client_id belongs to another text.
+            InvalidInput: A file is not there, or was sent already; see `bot.attachments.store.unsent`.
             NotFound: There is no such conversation.
         """
         with self.changes.transaction() as session:
@@ -131,15 +186,19 @@ class ConversationStore:
             if twin is not None:
                 chosen = content.get("payload")
                 same = twin.content.get("payload") == chosen and (chosen is not None or twin.text == text)
+                same = same and [file.id for file in attachments.files_of(twin.content)] == list(files)
                 if not same or twin.author != "customer":
                     raise DuplicateId(
                         f"The id '{client_id}' was used for another message before.", "Give each message its own id."
                     )
                 return _stored(twin), False
+            sent = attachments.unsent(session, conversation_id, attachments.CUSTOMER, files)
+            content = {**content, **attachments.content_of(sent)}
             message = events.add_message(
                 session, conversation, "customer", text, content, "customer", client_id, waiting=True
             )
             session.flush()
+            attachments.send(sent, message.number)
             if self._say and ratings.hear(session, conversation, message, self._say):
                 message.waiting = False
             else:
@@ -172,7 +231,9 @@ class ConversationStore:
                 .order_by(Message.number)
                 .limit(limit)
             )
-            return [replace(_stored(message), thumb=learning.THUMBS.get(kind)) for message, kind in found]
+            stored = [replace(_stored(message), thumb=learning.THUMBS.get(kind)) for message, kind in found]
+            faces = team.faces(session, {one.content["person"] for one in stored if "person" in one.content})
+            return [replace(one, picture=faces.get(one.content.get("person", ""))) for one in stored]
 
     def give_thumb(self, conversation_id: str, number: int, thumb: Thumb | None) -> None:
         """See `bot.conversation.learning.give_thumb`."""
@@ -213,7 +274,7 @@ class ConversationStore:
                 .order_by(Message.number.desc())
                 .limit(20)
             )
-            return next((text for text, content in rows if not content.get("payload")), "")
+            return next((text for text, content in rows if text and not content.get("payload")), "")
 
     def waiting(self) -> list[str]:
         """Conversations with messages nobody has dealt with, and which no other process is at work on."""

@@ -46,8 +46,8 @@ class Tagging:
         self._catching_up = asyncio.create_task(self._catch_up(), name="tag earlier messages")
 
     def add(self, message: StoredMessage, language: str) -> None:
-        """Tag a message whose turn is over; a choice carries no words, and only places the customer's case."""
-        if message.content.get("payload"):
+        """Tag a message whose turn is over; a choice, or a file, has no words, and only places the customer's case."""
+        if message.content.get("payload") or not message.text:
             self._begin(self._place_case(message))
         else:
             self._begin(self._tag_message(message, language))

@@ -176,6 +176,7 @@ def untagged(session: Session) -> list[tuple[str, int]]:
             Message.author.in_(SPEAKERS),
             Message.waiting.is_(False),
             Message.content["payload"].as_string().is_(None),
+            Message.text != "",
             Tagging.number.is_(None),
         )
         .order_by(Message.id)
