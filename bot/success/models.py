@@ -110,13 +110,26 @@ class Invitation(Base):
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
 
 
+class InvitationRule(Base):
+    """By which id browsers know a rule of `refill.toml`: its name may tell what the company thinks of a customer.
+
+    Attributes:
+        id: 32 hexadecimal digits, made by chance.
+    """
+
+    __tablename__ = "invitation_rules"
+
+    name: Mapped[str] = mapped_column(String(30), primary_key=True)
+    id: Mapped[str] = mapped_column(String(32), unique=True)
+
+
 class InvitationOutcome(Base):
     """What became of an invitation that was shown. Anonymous browsers keep this for themselves.
 
     Attributes:
-        name: Of the rule in `refill.toml`, or the invitation's id.
-        customer_id: Who saw it.
-        outcome: `shown`, `opened`, `dismissed` or `not_now`.
+        name: Of the rule in `refill.toml`, or the invitation's id; `page` for those of the website's own script.
+        customer_id: Who saw it; None for an anonymous visitor, of whom only `answered` is known.
+        outcome: `shown`, `opened`, `answered`, `dismissed` or `not_now`.
         conversation_id: What it led to.
     """
 
