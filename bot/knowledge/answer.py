@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 from bot.encoder.encoder import TextEncoder, for_retrieval
 from bot.knowledge.article import Article, Audience
 from bot.knowledge.calibration import CHOICES, Calibration, threshold, told_by
+from bot.knowledge.images import Image, Images, link_images
 from bot.knowledge.index import Index, Shelf
 from bot.knowledge.keywords import terms
 from bot.knowledge.question import goes_on, leans, parts
@@ -120,6 +121,7 @@ class Answerer:
         answer_precision: Share of answers that must be right, between 0 and 1.
         clarify_coverage: Least probability that the right article is among the choices, between 0 and 1.
         base_url: Put before `/help/<id>` in links.
+        images: Of the knowledge base; without it, articles show the words for them.
 
     Attributes:
         build: Names the index.
@@ -132,6 +134,7 @@ class Answerer:
         answer_precision: float = 0.95,
         clarify_coverage: float = 0.8,
         base_url: str = "",
+        images: Images | None = None,
     ) -> None:
         self.build = index.build
         self._encoder = for_retrieval(encoder)
@@ -140,6 +143,7 @@ class Answerer:
             audience: _View(audience, index, answer_precision, clarify_coverage) for audience in get_args(Audience)
         }
         self._base_url = base_url.rstrip("/")
+        self._images = images
 
     def thresholds(self, audience: Audience = "public") -> tuple[float, float]:
         """Probabilities from which on it answers and clarifies."""
@@ -271,7 +275,10 @@ class Answerer:
         return f"{self._base_url}/help/{article.id}" if article.audience == "public" else ""
 
     def with_links(self, markdown: str, article: Article, audience: Audience) -> str:
-        """Text of an article with its links to other articles made good for an audience, in the article's language."""
+        """Text of an article with its links to other articles, in the article's language, and images made good.
+
+        Internal articles' images are nowhere to be had: their text shows what is in them.
+        """
         view = self._views[audience]
 
         def resolve(slug: str) -> str | None:
@@ -279,7 +286,14 @@ class Answerer:
                 return None
             return self.link(view.article(slug, article.language)) or None
 
-        return link_articles(markdown, resolve)
+        def image(name: str) -> Image | None:
+            return self.image(name) if article.audience == "public" else None
+
+        return link_articles(link_images(markdown, image), resolve)
+
+    def image(self, name: str) -> Image | None:
+        """A public image by its file's name; None if there is none, or only an internal one."""
+        return self._images.find(name, "public") if self._images else None
 
     def _query(self, view: _View, question: str, language: str | None) -> Query | None:
         """A question as it is searched for; None for an empty one."""

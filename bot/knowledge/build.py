@@ -19,6 +19,7 @@ from bot.knowledge.answer import Answerer
 from bot.knowledge.article import Article, ArticleError, Audience
 from bot.knowledge.calibration import OffTopic, fit
 from bot.knowledge.centring import fit_centres
+from bot.knowledge.images import Images
 from bot.knowledge.index import (
     Embedded,
     Index,
@@ -256,4 +257,5 @@ def answerer(settings: Settings, index: Index, encoder: TextEncoder) -> Answerer
         settings["answering.answer_precision"],
         settings["answering.clarify_coverage"],
         settings["server.base_url"],
+        Images(settings.knowledge_folder),
     )

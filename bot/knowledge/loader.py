@@ -8,6 +8,9 @@ from pathlib import Path
 
 from bot.errors import KnowledgeError
 from bot.knowledge.article import Article, ArticleError, line_of, parse_article
+from bot.knowledge.images import ImageProblem, Images, named, written_out
+
+_FORM = "Write `![The till](images/till.png)`: between the brackets what it shows, for those who cannot see it."
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,11 @@ def load_knowledge_base(folder: Path) -> KnowledgeBase:
         )
     articles: dict[str, tuple[Article, Path, str]] = {}
     errors: list[ArticleError] = []
+    images = Images(folder)
     for file in sorted(folder.rglob("*.md")):
         shown = file.relative_to(folder.parent)
         try:
-            article, text = _load(file, folder, shown)
+            article, text = _load(file, folder, shown, images)
             if article.id in articles:
                 message = f"The id '{article.id}' is taken by {articles[article.id][1]}."
                 raise ArticleError(shown, line_of(text, "id"), message, "Give one of the two another id.")
@@ -81,7 +85,7 @@ def _translation_problem(article: Article, original: tuple[Article, Path, str] |
     return ""
 
 
-def _load(file: Path, folder: Path, shown: Path) -> tuple[Article, str]:
+def _load(file: Path, folder: Path, shown: Path, images: Images) -> tuple[Article, str]:
     try:
         raw = file.read_bytes()
         text = raw.decode("utf-8")
@@ -105,4 +109,19 @@ def _load(file: Path, folder: Path, shown: Path) -> tuple[Article, str]:
                 f"Its {name} is '{value}' but it stands in '{'/'.join(parts[:-1])}/'.",
                 f"Move it to {article.audience}/{article.language}/ or correct '{name}'.",
             )
+    for shows, name in named(article.body):
+        try:
+            if not shows:
+                raise ImageProblem(f"The image 'images/{name}' has no text that says what it shows.", _FORM)
+            if name not in written_out(article.body):
+                raise ImageProblem(f"The image 'images/{name}' is written in a way that is not known.", _FORM)
+            images.load(name, article.audience)
+        except ImageProblem as error:
+            raise ArticleError(shown, _image_line(text, name), error.message, error.remedy) from error
     return article, text
+
+
+def _image_line(text: str, name: str) -> int:
+    """The line an image stands in; 1 if it is written in a way that is not found."""
+    lines = text.removeprefix("\ufeff").splitlines()
+    return next((number for number, line in enumerate(lines, 1) if f"images/{name}" in line), 1)

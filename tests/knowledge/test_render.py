@@ -25,6 +25,13 @@ ATTACKS = [
     '[x](https://a.example"onclick="alert(1))',
     "![x](https://evil.example/pixel.png)",
     "![x](javascript:alert(1))",
+    "![x](/help/images/a.png)",
+    "![x](https://evil.example/help/images/a.png?w=1&h=1&v=0123456789abcdef)",
+    "![x](//evil.example/help/images/a.png?w=1&h=1&v=0123456789abcdef)",
+    "![x](/help/images/../../x.png?w=1&h=1&v=0123456789abcdef)",
+    '![x](/help/images/a.png?w=1&h=1&v=0123456789abcdef"onload="alert(1))',
+    "![x](/api/v1/visitors/me)",
+    "![x](data:image/png;base64,AAAA)",
     '<svg onload="alert(1)"><path/></svg>',
     '<iframe src="https://evil.example"></iframe>',
     "<style>body{display:none}</style>",
@@ -40,7 +47,7 @@ ATTACKS = [
 TAG = re.compile(r"<\s*/?\s*([a-zA-Z!][^\s>/]*)([^>]*)>")
 ALLOWED = {
     *("p", "br", "strong", "em", "code", "pre", "blockquote", "ul", "ol", "li", "a", "hr"),
-    *("h2", "h3", "h4", "table", "thead", "tbody", "tr", "th", "td"),
+    *("h2", "h3", "h4", "table", "thead", "tbody", "tr", "th", "td", "img"),
 }
 
 
@@ -130,3 +137,18 @@ def test_links_to_articles_lead_to_pages_and_dead_ones_become_text(written: str,
 )
 def test_other_forms_of_links_to_articles(written: str, shown: str) -> None:
     assert link_articles(written, resolve) == shown
+
+
+OURS = "/help/images/till.png?w=640&h=360&v=0123456789abcdef"
+
+
+def test_an_image_of_the_knowledge_base_keeps_its_place_free() -> None:
+    assert to_html(f'![The **till** & "more"]({OURS} "gone")') == (
+        '<p><img src="/help/images/till.png?w=640&amp;h=360&amp;v=0123456789abcdef" '
+        'alt="The till &amp; &quot;more&quot;" width="640" height="360" loading="lazy"></p>\n'
+    )
+
+
+@pytest.mark.parametrize("source", ["images/till.png", "https://a.example/till.png", "/static/till.png", f"x{OURS}"])
+def test_other_images_are_left_out(source: str) -> None:
+    assert to_html(f"before ![The till]({source}) after") == "<p>before  after</p>\n"
