@@ -5,98 +5,40 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ConfigDict, Field
 from rasa_sdk.executor import ActionExecutor
 from rasa_sdk.interfaces import ActionExecutionRejection, ActionNotFoundException
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.requests import ClientDisconnect
 
 import bot
-from bot.channels.webchat import api, pages
+from bot.channels.webchat import api, files_api, invitations_api, pages, script, visitors_api, widget_config
+from bot.channels.webchat.origins import ChatOrigins
+from bot.channels.webchat.site import Site
 from bot.channels.webchat.state import WebchatState
 from bot.desk import api as desk_api
 from bot.desk.desk_state import DeskState
 from bot.desk.mount import mount_desk
 from bot.desk.state import TeamState, Unauthorised
+from bot.edge import HEADERS, MAX_BODY, BodyLimit, SecurityHeaders, error_response
 from bot.encoder.encoder import Encoder
-from bot.errors import ErrorBody, ErrorDetail, Overloaded, RefillError, TooLarge
+from bot.errors import ErrorBody, RefillError
 
 logger = logging.getLogger(__name__)
 
-MAX_BODY = 1 << 20
-
-_HEADERS = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"same-origin"),
-    (b"x-frame-options", b"SAMEORIGIN"),
-    (
-        b"content-security-policy",
-        b"default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'self'",
-    ),
-]
-
-
-class PublicEdge:
-    """Security headers on every response; a body of more than MAX_BODY bytes is refused while it is read."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        received = 0
-        started = too_large = False
-
-        async def limited() -> Message:
-            nonlocal received, too_large
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > MAX_BODY:
-                too_large = True
-                raise TooLarge(f"The request is larger than {MAX_BODY:,} bytes.", "Send less at once.")
-            return message
-
-        async def with_headers(message: Message) -> None:
-            nonlocal started
-            if too_large and not started:
-                return  # Whatever the application makes of the broken-off body, 413 is said below.
-            if message["type"] == "http.response.start":
-                started = True
-                if scope["path"].startswith(("/static/", "/desk/static/")):
-                    # Its entity tag is asked for each time, so that an upgrade never mixes old files with new.
-                    message["headers"] = [*message["headers"], (b"cache-control", b"no-cache")]
-                present = {name.lower() for name, _ in message["headers"]}
-                if scope["path"].startswith(("/api/", "/desk")) and b"cache-control" not in present:
-                    message["headers"] = [*message["headers"], (b"cache-control", b"no-store")]
-                message["headers"] = [*message["headers"], *(h for h in _HEADERS if h[0] not in present)]
-            await send(message)
-
-        try:
-            await self._app(scope, limited, with_headers)
-        except TooLarge:
-            if started:
-                raise
-        if too_large and not started:
-            too_large = False
-            response = _error_response(
-                413, "too_large", f"The request is larger than {MAX_BODY:,} bytes.", "Send less at once."
-            )
-            await response(scope, receive, with_headers)
-
-
-def _error_response(status: int, code: str, message: str, remedy: str = "") -> JSONResponse:
-    body = ErrorBody(error=ErrorDetail(code=code, message=message, remedy=remedy))
-    return JSONResponse(body.model_dump(), status)
+# The chat's routes, which allowed websites may call from their visitors' browsers.
+NOT_ALLOWED: dict[int | str, dict[str, Any]] = {
+    403: {"model": ErrorBody, "description": "A website that may not use the chat (`origin_not_allowed`)."}
+}
+CHAT_ROUTERS = (api.router, visitors_api.router, files_api.router, invitations_api.router, widget_config.router)
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -104,10 +46,10 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RefillError)
     async def refill_error(request: Request, error: RefillError) -> JSONResponse:
-        response = _error_response(error.status, error.code, error.message, error.remedy)
-        if isinstance(error, Overloaded):
-            response.headers["retry-after"] = "5"
-        elif isinstance(error, Unauthorised):
+        response = error_response(error.status, error.code, error.message, error.remedy)
+        if error.retry_after is not None:
+            response.headers["retry-after"] = str(error.retry_after)
+        if isinstance(error, Unauthorised):
             response.headers["www-authenticate"] = "Bearer"
         return response
 
@@ -116,23 +58,28 @@ def add_error_handlers(app: FastAPI) -> None:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"] if part != "body")
         message = f"{place}: {first['msg']}" if place else str(first["msg"])
-        return _error_response(422, "invalid_input", message, "See /openapi.json for what is expected.")
+        return error_response(422, "invalid_input", message, "See /openapi.json for what is expected.")
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == 400:
-            return _error_response(422, "invalid_input", str(error.detail), "See /openapi.json for what is expected.")
+            return error_response(422, "invalid_input", str(error.detail), "See /openapi.json for what is expected.")
         codes = {404: "not_found", 405: "method_not_allowed"}
-        response = _error_response(error.status_code, codes.get(error.status_code, "error"), str(error.detail))
+        response = error_response(error.status_code, codes.get(error.status_code, "error"), str(error.detail))
         response.headers.update(error.headers or {})
         return response
+
+    @app.exception_handler(ClientDisconnect)
+    async def broken_off(request: Request, error: ClientDisconnect) -> JSONResponse:
+        # Whoever sent half a file has gone: nobody reads this, and it is nothing to log.
+        return error_response(422, "invalid_input", "The request broke off.", "Send it again.")
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> JSONResponse:
         logger.error("Unexpected error at %s %s", request.method, request.url.path, exc_info=error)
-        response = _error_response(500, "internal", "Something went wrong on our side.", "Try again in a moment.")
-        # This one is sent from outside of PublicEdge.
-        response.raw_headers.extend(_HEADERS)
+        response = error_response(500, "internal", "Something went wrong on our side.", "Try again in a moment.")
+        # This one is sent from outside of SecurityHeaders.
+        response.raw_headers.extend(HEADERS)
         return response
 
 
@@ -145,7 +92,11 @@ class Health(BaseModel):
 
 
 def create_app(
-    webchat: WebchatState, team: TeamState, rasa_ready: Callable[[], bool], desk: DeskState | None = None
+    webchat: WebchatState,
+    team: TeamState,
+    rasa_ready: Callable[[], bool],
+    desk: DeskState | None = None,
+    site: Site | None = None,
 ) -> FastAPI:
     """The public application.
 
@@ -154,6 +105,7 @@ def create_app(
         team: Services of the team API.
         rasa_ready: Whether Rasa answers at the moment.
         desk: Services of the desk; None leaves it out.
+        site: The chat as websites see it; None for the defaults.
     """
     app = FastAPI(
         title="Refill",
@@ -166,11 +118,18 @@ def create_app(
     )
     app.state.webchat = webchat
     app.state.team = team
-    app.add_middleware(PublicEdge)
+    app.state.site = site = site or Site()
+    paths = [route.path_regex for router in CHAT_ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    # From the innermost to the outermost.
+    app.add_middleware(BodyLimit, larger=_larger_bodies(site))
+    app.add_middleware(ChatOrigins, paths=paths, allowed=site.origins, base_url=site.base_url)
+    app.add_middleware(SecurityHeaders)
     add_error_handlers(app)
-    app.include_router(api.router)
+    for router in CHAT_ROUTERS:
+        app.include_router(router, responses=NOT_ALLOWED)
     app.include_router(desk_api.router)
     app.include_router(pages.router)
+    app.include_router(script.router)
     if desk is not None:
         mount_desk(app, desk)
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
@@ -182,6 +141,16 @@ def create_app(
         return Health(status="ok" if ready else "degraded", rasa=ready, version=bot.__version__)
 
     return app
+
+
+def _larger_bodies(site: Site) -> dict[str, int]:
+    """Bytes by a pattern of paths that take more than MAX_BODY; a file's own limit is said where it is read."""
+    file = max(site.files.max_bytes, MAX_BODY) + MAX_BODY
+    return {
+        "/api/v1/conversations/[^/]+/attachments": file,
+        "/api/v1/cases/[^/]+/attachments": file,
+        "/desk/cases/[^/]+/attachments": file,
+    }
 
 
 class EncodeRequest(BaseModel):

@@ -38,6 +38,9 @@ def inspect(settings: Settings) -> Iterator[Finding]:
         ("tagger", _tagger),
         ("Rasa's model", _model),
         ("queues", _queues),
+        ("web chat", _webchat),
+        ("identity keys", _identity),
+        ("invitations", _invitations),
         ("database", _database),
         ("Redis", _redis),
         ("ports", _ports),
@@ -160,6 +163,31 @@ def _queues(settings: Settings) -> str:
     from bot.handoff.queues import queues
 
     return ", ".join(queues(settings).names)
+
+
+def _webchat(settings: Settings) -> str:
+    from bot.channels.webchat.bundle import current_bundle
+    from bot.channels.webchat.site import site
+
+    origins = ", ".join(sorted(site(settings).origins)) or "Refill's own pages"
+    return f"on {origins}; {len(current_bundle().zipped):,} bytes"
+
+
+def _invitations(settings: Settings) -> str:
+    from bot.success.invitations.rules import invitation_rules
+
+    return ", ".join(rule.name for rule in invitation_rules(settings)) or "no rules"
+
+
+def _identity(settings: Settings) -> str:
+    from bot.customers.keys import demand_private, key_file, read_keys
+
+    file = key_file(settings)
+    keys = read_keys(file)
+    if not keys:
+        return "none: customers cannot be verified"
+    demand_private(file)
+    return ", ".join(f"{key.kid} ({key.algorithm})" for key in keys.values())
 
 
 def _database(settings: Settings) -> str:

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from bot.console import build_progress, err, escape, out, step
 from bot.conversation.gaps_cli import gaps
+from bot.customers.cli import identity
 from bot.errors import RefillError
 from bot.handoff.cli import cases, claim, close, database, note, release, reopen, reply, transfer
 from bot.knowledge.cli import evaluate
@@ -22,6 +23,7 @@ from bot.outbox.cli import deliveries, webhooks
 from bot.people.cli import ensure_administrator, people, tokens
 from bot.settings import LANGUAGES, SETTINGS, Settings, load_settings
 from bot.success.cli import correct, precision, signals
+from bot.success.invitations.cli import invitations
 from bot.tagging.cli import evaluate_tags, tag
 
 if TYPE_CHECKING:
@@ -47,8 +49,10 @@ evaluate.command(name="tags")(evaluate_tags)
 app.add_typer(evaluate)
 app.add_typer(webhooks)
 app.add_typer(deliveries)
+app.add_typer(invitations)
 app.add_typer(people)
 app.add_typer(tokens)
+app.add_typer(identity)
 
 
 def main() -> None:

@@ -17,6 +17,8 @@ class RefillError(Exception):
 
     code = "error"
     status = 500
+    # Seconds after which the same may go well.
+    retry_after: int | None = None
 
     def __init__(self, message: str, remedy: str = "", *, rule: str = "", **values: object) -> None:
         super().__init__(message)
@@ -108,6 +110,7 @@ class Overloaded(ConversationError):
 
     code = "overloaded"
     status = 503
+    retry_after = 5
 
 
 class TooLarge(RefillError):

@@ -19,12 +19,17 @@ from fastapi import FastAPI
 
 from actions import create_executor
 from bot.app import create_app, create_internal_app
+from bot.attachments.intake import Intake
+from bot.attachments.limits import limits as file_limits
+from bot.channels.webchat.bundle import current_bundle
+from bot.channels.webchat.site import site
 from bot.channels.webchat.state import WebchatState
 from bot.conversation.changes import Changes, bells
 from bot.conversation.delivery import Bell, Delivery
 from bot.conversation.relay import RedisRelay
 from bot.conversation.service import ConversationService
 from bot.conversation.store import ConversationStore
+from bot.customers.tokens import identity_tokens
 from bot.desk.desk_state import DeskState
 from bot.desk.state import TeamState
 from bot.dialogue.client import RasaClient, plain_text
@@ -42,6 +47,7 @@ from bot.outbox.workflows import Outbox
 from bot.settings import Settings
 from bot.storage.engine import migrate, open_engine
 from bot.success import second_question
+from bot.success.invitations.offers import invitations
 
 if TYPE_CHECKING:
     from bot.tagging.tagger import Tagger
@@ -185,6 +191,11 @@ async def running(
     changes = Changes(engine, tell)
     replies = Replies(settings.path("domain.yml"))
     ways = routing(settings)
+    chat_site = site(settings)
+    await asyncio.to_thread(current_bundle)
+    inviting = invitations(settings)
+    await asyncio.to_thread(inviting.prepare, changes)
+    identity = identity_tokens(settings)
     deadline = settings["dialogue.deadline"]
     store = ConversationStore(changes, ways, deadline + _LEASE_MARGIN, replies.reply)
     public = listen(settings["server.host"], settings["server.port"], "server.port")
@@ -216,7 +227,8 @@ async def running(
             relay = RedisRelay(url, delivery)
             await relay.start()
             stack.push_async_callback(relay.stop)
-        webchat = WebchatState(service, store, delivery, live)
+        files = Intake(file_limits(settings))
+        webchat = WebchatState(service, store, delivery, live, files, identity=identity, invitations=inviting)
         executor = create_executor(live)
         # An encoder or an action that is late must not take the worker threads that store messages.
         stack.enter_context(_in_thread(create_internal_app(encoder, executor), internal))
@@ -239,9 +251,10 @@ async def running(
             live,
             replies.reply,
             allow_private=settings["outbox.allow_private"],
+            files=files,
         )
-        desk = DeskState(settings, changes, delivery, ways.queues, live, replies.reply, tagger.tag)
-        app = create_app(webchat, team, sidecar.ready.is_set, desk)
+        desk = DeskState(settings, changes, delivery, ways.queues, live, replies.reply, tagger.tag, files=files)
+        app = create_app(webchat, team, sidecar.ready.is_set, desk, chat_site)
         await stack.enter_async_context(_serving(app, public))
 
         async def drain() -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import tomllib
 
@@ -85,6 +86,25 @@ def _days(value: int) -> bool:
     return 1 <= value <= 3650
 
 
+def _origins(value: str) -> bool:
+    origin = r"https?://([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(:\d{1,5})?"
+    return all(
+        word == "*" or (re.fullmatch(origin, word, re.IGNORECASE) and _can_be_split(word)) for word in value.split()
+    )
+
+
+def _can_be_split(address: str) -> bool:
+    """Whether host and port of an address are possible ones."""
+    try:
+        return urlsplit(address).port != 0
+    except ValueError:
+        return False
+
+
+def _seconds(value: float) -> bool:
+    return 0 < value <= 300
+
+
 LANGUAGES = ("en", "zh", "tr", "th")
 
 SETTINGS: tuple[Setting, ...] = (
@@ -97,7 +117,13 @@ SETTINGS: tuple[Setting, ...] = (
         _port,
         "a port from 0 to 65535",
     ),
-    Setting("server.base_url", "", "Public address, for links to articles; empty: links are relative to the page."),
+    Setting(
+        "server.base_url",
+        "",
+        "Public address, for links to articles; empty: links are relative to the page.",
+        _can_be_split,
+        "an address such as https://support.example.com",
+    ),
     Setting(
         "server.api_key",
         "",
@@ -183,6 +209,74 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("conversation.concurrency", 8, "Conversations answered at the same time.", _positive, "greater than 0"),
     Setting(
+        "webchat.origins",
+        "",
+        "Websites the chat may be used on, as in https://www.example.com, separated by spaces; *: all; empty: our own.",
+        _origins,
+        "origins such as https://www.example.com (scheme, host, port; no path), or *, separated by spaces",
+    ),
+    Setting(
+        "webchat.brand_name",
+        "Crema",
+        "Name of the company in the chat.",
+        lambda value: 1 <= len(value.strip()) <= 40 and value.isprintable(),
+        "1 to 40 characters",
+    ),
+    Setting(
+        "webchat.brand_color",
+        "#0f5c43",
+        "Colour the chat's colours are made from.",
+        lambda value: re.fullmatch(r"#[0-9a-fA-F]{6}", value) is not None,
+        "a colour such as #0f5c43",
+    ),
+    Setting("webchat.logo", "", "Path of a PNG, WebP or SVG file shown in the chat; empty: the usual picture."),
+    Setting(
+        "webchat.position",
+        "right",
+        "Side of the page the launcher stands on: right or left.",
+        lambda value: value in ("right", "left"),
+        "right or left",
+    ),
+    Setting(
+        "webchat.new_per_hour",
+        60,
+        "Visitors and conversations one address may begin, and files it may send, in an hour; 0: any number.",
+        lambda value: 0 <= value <= 1_000_000,
+        "from 0 to 1000000",
+    ),
+    Setting("webchat.attachments", True, "Let customers and people of the team send files."),
+    Setting(
+        "webchat.attachment_max_bytes",
+        10_000_000,
+        "Largest file, in bytes.",
+        lambda value: 1_000 <= value <= 100_000_000,
+        "from 1000 to 100000000",
+    ),
+    Setting(
+        "webchat.attachment_daily_bytes",
+        50_000_000,
+        "Bytes of files a customer may send in a conversation within a day.",
+        _positive,
+        "greater than 0",
+    ),
+    Setting(
+        "webchat.attachment_types",
+        "png jpg jpeg gif webp heic pdf txt log csv docx xlsx pptx odt ods odp mp4 mov",
+        "Extensions of the files that are taken, of those named here by default.",
+    ),
+    Setting(
+        "webchat.attachment_scanner",
+        "",
+        "Command that gets each file on its standard input and ends with 0 if it is clean, 1 if not; empty: none.",
+    ),
+    Setting(
+        "webchat.attachment_scan_seconds",
+        20.0,
+        "Seconds the scanner may take for a file.",
+        _seconds,
+        "greater than 0, at most 300",
+    ),
+    Setting(
         "tagging.half_life",
         30.0,
         "Days after which what was said counts half in a conversation's tags.",
@@ -249,6 +343,35 @@ SETTINGS: tuple[Setting, ...] = (
         "onboarding, adoption, retention, expansion or none",
     ),
     Setting(
+        "webchat.invitation_pause_hours",
+        24,
+        "Hours between two invitations of any kind to the same person.",
+        lambda value: 1 <= value <= 8760,
+        "from 1 to 8760",
+    ),
+    Setting(
+        "webchat.not_now_days",
+        30,
+        "Days without any invitation after somebody said not now.",
+        _days,
+        "from 1 to 3650",
+    ),
+    Setting("identity.keys", "var/identity.json", "File of the keys with which websites vouch for customers."),
+    Setting(
+        "identity.audience",
+        "refill",
+        "What the claim aud of identity tokens must name.",
+        lambda value: 1 <= len(value) <= 200 and value.isprintable() and value == value.strip(),
+        "1 to 200 characters in one line",
+    ),
+    Setting(
+        "identity.longest_hours",
+        24.0,
+        "Hours an identity token may be valid for.",
+        lambda value: 0 < value <= 720,
+        "greater than 0, at most 720",
+    ),
+    Setting(
         "desk.admin_email",
         "admin@localhost",
         "E-mail address of the first administrator, made when there is nobody yet.",
@@ -280,8 +403,8 @@ SETTINGS: tuple[Setting, ...] = (
     ),
 )
 
-# Read by bot.handoff.queues.
-SECTIONS = ("queues", "sla")
+# Read by bot.handoff.queues and bot.success.invitations.
+SECTIONS = ("queues", "sla", "invitations")
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 

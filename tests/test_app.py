@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,38 +11,39 @@ import httpx
 import numpy as np
 import pytest
 from fastapi import FastAPI
-from sqlalchemy.orm import Session
 
 import bot
-from bot.app import create_app, create_internal_app
-from bot.channels.webchat.state import WebchatState
-from bot.conversation.models import now
-from bot.desk.state import TeamState
-from bot.dialogue.turn import Answered, Choice, Escalate, Reply, TurnResult
+from bot.app import create_internal_app
 from bot.encoder.encoder import Encoder
 from bot.errors import StorageError
-from bot.handoff.models import Escalation, Rating
-from bot.knowledge.answer import Answer, Answerer, Citation
+from bot.knowledge.answer import Answerer
 from tests.actions.conftest import StubAnswerer, call_of
-from tests.conversation.fakes import Bench, new_database, said
+from tests.channels.webchat.recorder import (
+    API,
+    CONTACT,
+    CONTEXT,
+    CONVERSATION,
+    EVENTS,
+    FACE,
+    FILE,
+    FILES,
+    IDENTITY,
+    INVITED,
+    LOGO,
+    ME,
+    MESSAGES,
+    OUTCOME,
+    RATING,
+    READ,
+    THUMB,
+    TRANSCRIPT,
+    TYPING,
+    VISITORS,
+    WIDGET,
+    Public,
+    everything_once,
+)
 from tests.described import Operation, conforms, operations
-from tests.tagging.fakes import word_tagger
-
-KEY = "k" * 16
-
-
-class Public:
-    """The public application and what stands behind it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.bench = Bench(new_database(folder), max_waiting=1)
-        self.rasa_ready = True
-        state = WebchatState(
-            self.bench.service, self.bench.store, self.bench.delivery, lambda: cast(Answerer, StubAnswerer())
-        )
-        self.app = create_app(state, TeamState(self.bench.changes, word_tagger({}), KEY), lambda: self.rasa_ready)
-        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
-        self.http = httpx.AsyncClient(transport=transport, base_url="http://test")
 
 
 @pytest.fixture
@@ -120,114 +120,6 @@ async def test_own_error_keeps_its_code_and_status(public: Public) -> None:
 # The description is true
 
 
-API = "/api/v1/conversations"
-CONVERSATION = API + "/{conversation_id}"
-MESSAGES = CONVERSATION + "/messages"
-EVENTS = CONVERSATION + "/events"
-THUMB = MESSAGES + "/{number}/thumb"
-TYPING = CONVERSATION + "/typing"
-RATING = CONVERSATION + "/rating"
-CONTACT = CONVERSATION + "/contact"
-
-
-class Recorder:
-    """Sends requests and keeps the answers by the operation of the description they belong to."""
-
-    def __init__(self, http: httpx.AsyncClient) -> None:
-        self.http = http
-        self.answers: list[tuple[Operation, httpx.Response]] = []
-        self.id = self.token = ""
-
-    async def send(
-        self,
-        method: str,
-        path: str,
-        token: str | None = None,
-        identifier: str | None = None,
-        number: int = 1,
-        **request: Any,
-    ) -> httpx.Response:
-        """Send one as the visitor."""
-        headers = {"authorization": f"Bearer {token or self.token}", "content-type": "application/json"}
-        url = path.replace("{conversation_id}", identifier or self.id).replace("{number}", str(number))
-        response = await self.http.request(method, url, headers=headers, **request)
-        self.answers.append(((method.lower(), path), response))
-        return response
-
-
-async def everything_once(public: Public) -> Recorder:
-    """Each operation with each of its outcomes, against a conversation with all kinds of messages."""
-    recorder = Recorder(public.http)
-    send = recorder.send
-    created = (await send("POST", API)).json()
-    recorder.id, recorder.token = created["id"], created["token"]
-    await send("POST", API, json={"language": "fr"})
-    await send("POST", API, content=b" " * 2_000_000)
-    await send("GET", "/health")
-    await send("GET", CONVERSATION)
-    await send("GET", CONVERSATION, identifier="x")
-    public.bench.dialogue.follow(
-        said(
-            "Case {case_number}.",
-            choices=[Choice(label="Skip", payload="/stop")],
-            effects=[Escalate(queue="support", reason="asked_for")],
-        )
-    )
-    await send("POST", MESSAGES, json={"client_id": "a", "text": "Hello"})
-    await public.bench.settled()
-    await send("POST", MESSAGES, json={"client_id": "a", "text": "Hello"})
-    await send("POST", MESSAGES, json={"client_id": "a", "text": "Other"})
-    await send("POST", MESSAGES, json={"client_id": "a"})
-    await send("POST", MESSAGES, content=b'{"client_id": "\xff"}')
-    await send("POST", MESSAGES, content=b" " * 2_000_000)
-    answer = Answer("answer", 0.9, "refunds", "en", "Tap it.", (Citation("refunds", "Refunds", "/x", "en"),), ())
-    public.bench.dialogue.follow(
-        TurnResult(replies=[Reply(text="Tap it.", answered=answer)], effects=[Answered(answer=answer)])
-    )
-    await send("POST", MESSAGES, json={"client_id": "q", "text": "How?"})
-    await public.bench.settled()
-    messages = (await send("GET", MESSAGES)).json()["messages"]
-    answered = next(message["number"] for message in messages if message["answer"])
-    for number in (answered, 1, 99):
-        await send("POST", THUMB, number=number, json={"thumb": "up"})
-    await send("POST", THUMB, content=b" " * 2_000_000)
-    await send("POST", THUMB, token="another", json={"thumb": "up"})
-    public.bench.store.add_customer_message(recorder.id, "waits", "Hello", {})
-    await public.bench.service.start()
-    await send("POST", MESSAGES, json={"client_id": "b", "text": "Too much"})
-    await public.bench.settled()
-    for path in (CONVERSATION, MESSAGES):
-        await send("GET", path)
-    for path in (MESSAGES, EVENTS):
-        await send("GET", path, params={"after": -1})
-    for method, path in (("GET", CONVERSATION), ("GET", MESSAGES), ("POST", MESSAGES), ("GET", EVENTS)):
-        await send(
-            method, path, token="another", json={"client_id": "a", "text": "Hello"} if method == "POST" else None
-        )
-    await _about_the_case(public, recorder)
-    return recorder
-
-
-async def _about_the_case(public: Public, recorder: Recorder) -> None:
-    """What a customer says beside messages: that they type, how to reach them, what they think of the help."""
-    send = recorder.send
-    contact, rating = {"email": "me@example.com"}, {"case": 1, "csat": 4}
-    for path, body in ((TYPING, {"typing": False}), (CONTACT, contact), (RATING, rating)):
-        await send("POST", path, json=body)
-        await send("POST", path, json={**body, "more": 1})
-        await send("POST", path, token="another", json=body)
-        await send("POST", path, content=b" " * 2_000_000)
-    with Session(public.bench.engine) as session, session.begin():
-        session.add(Rating(case_id=1, conversation_id=recorder.id, number=1))
-        session.get_one(Escalation, 1).status = "closed"
-    await send("POST", RATING, json=rating)
-    await send("GET", CONVERSATION)
-    await send("POST", CONTACT, json=contact)
-    with Session(public.bench.engine) as session, session.begin():
-        session.get_one(Rating, 1).rated_at = now() - dt.timedelta(days=2)
-    await send("POST", RATING, json={**rating, "csat": 1})
-
-
 def documented(app: FastAPI) -> dict[Operation, dict[str, Any]]:
     """The answers of each operation but the team's, which `tests.desk.test_description` tries."""
     return {operation: one["responses"] for operation, one in operations(app) if "team" not in one["tags"]}
@@ -235,12 +127,15 @@ def documented(app: FastAPI) -> dict[Operation, dict[str, Any]]:
 
 async def test_description_names_every_operation_once(public: Public) -> None:
     assert set(documented(public.app)) == {
-        *{("get", "/health"), ("post", API), ("get", CONVERSATION), ("get", MESSAGES), ("post", MESSAGES)},
-        *{("get", EVENTS), ("post", THUMB), ("post", TYPING), ("post", RATING), ("post", CONTACT)},
+        *{("get", path) for path in ("/health", API, CONVERSATION, MESSAGES, EVENTS, TRANSCRIPT, FILE, FACE)},
+        *{("get", path) for path in (ME, INVITED, WIDGET, LOGO)},
+        *{("post", path) for path in (API, MESSAGES, THUMB, TYPING, RATING, CONTACT, READ, CONTEXT, FILES)},
+        *{("post", path) for path in (VISITORS, IDENTITY, OUTCOME)},
+        ("delete", ME),
     }
 
 
-async def test_answers_are_as_described(public: Public) -> None:
+async def test_every_answer_is_described_and_every_description_happens(public: Public) -> None:
     recorder = await everything_once(public)
     components = public.app.openapi()["components"]["schemas"]
     described = documented(public.app)
@@ -250,26 +145,14 @@ async def test_answers_are_as_described(public: Public) -> None:
         if found and "application/json" in found.get("content", {}):
             schema = found["content"]["application/json"]["schema"]
             wrong += [f"{operation} {problem}" for problem in conforms(response.json(), schema, components)]
-    assert len(recorder.answers) >= 40
     assert wrong == []
-
-
-async def _undescribed(public: Public) -> set[tuple[str, str, int]]:
-    described = documented(public.app)
-    answers = {(*operation, response.status_code) for operation, response in (await everything_once(public)).answers}
-    return {answer for answer in answers if str(answer[2]) not in described[(answer[0], answer[1])]}
-
-
-async def test_all_statuses_are_described(public: Public) -> None:
-    assert await _undescribed(public) == set()
-
-
-async def test_described_statuses_happen(public: Public) -> None:
-    recorder = await everything_once(public)
     seen = {(operation, str(response.status_code)) for operation, response in recorder.answers}
-    told = {(operation, status) for operation, statuses in documented(public.app).items() for status in statuses}
+    told = {(operation, status) for operation, statuses in described.items() for status in statuses}
+    assert seen - told == set()
     streams = {(("get", EVENTS), "200")}
-    assert told - seen - streams == set()
+    # What takes nothing but a token or an address cannot be called wrongly.
+    never = {(operation, "422") for operation in (("post", VISITORS), ("get", ME), ("delete", ME))}
+    assert told - seen - streams - never == set()
 
 
 async def test_errors_are_described_in_the_one_shape(public: Public) -> None:

@@ -78,6 +78,12 @@ def expect_all_sent(page: Page, *texts: str) -> None:
     expect(stored).to_have_count(len(texts), timeout=PATIENCE)
 
 
+def forget(page: Page) -> None:
+    """Ask the chat to forget its visitor; it asks back."""
+    page.locator("[data-menu]").click()
+    page.locator("[data-forget]").click()
+
+
 def width(page: Page) -> int:
     """Of everything on the page, in CSS pixels."""
     found: int = page.evaluate("document.documentElement.scrollWidth")
@@ -89,9 +95,9 @@ def width(page: Page) -> int:
 
 def test_question_is_answered_with_its_source(page: Page, product: Product) -> None:
     open_chat(page, product)
-    page.evaluate(
-        """() => new MutationObserver(([change]) => { window.typed ||= !change.target.hidden; })
-            .observe(document.querySelector("[data-typing]"), { attributes: true })"""
+    page.locator("[data-typing]").evaluate(
+        """(typing) => new MutationObserver(([change]) => { window.typed ||= !change.target.hidden; })
+            .observe(typing, { attributes: true })"""
     )
     say(page, QUESTION)
     expect_all_sent(page, QUESTION)
@@ -176,7 +182,7 @@ def test_page_chats_in_its_language(page: Page, product: Product, language: str,
     say(page, question)
     expect_answers(page)
     expect(answers(page).first).to_have_attribute("lang", language)
-    expect(page.locator(".sources a")).to_have_attribute("href", f"{source}?lang={language}")
+    expect(page.locator(".sources a")).to_have_attribute("href", f"{product.url}{source}?lang={language}")
 
 
 def test_what_customers_type_is_text(page: Page, product: Product) -> None:
@@ -237,23 +243,22 @@ def test_two_tabs_stay_in_step(page: Page, product: Product) -> None:
     expect_all_sent(page, QUESTION, "hello")
     expect_answers(page, 2)
     assert page.locator(".message").all_inner_texts() == other.locator(".message").all_inner_texts()
-    page.locator("[data-restart]").click()
+    forget(page)
     page.locator(".confirm .danger").click()
     expect(page.locator(".message")).to_have_count(0)
     expect(other.locator(".message")).to_have_count(0)
     expect(other.locator("[data-welcome]")).to_be_visible()
 
 
-def test_start_over_asks_first(page: Page, product: Product) -> None:
+def test_forgetting_asks_first(page: Page, product: Product) -> None:
     open_chat(page, product)
-    expect(page.locator("[data-restart]")).to_be_hidden()
     say(page, "hello")
     expect_answers(page)
-    page.locator("[data-restart]").click()
+    forget(page)
     page.keyboard.press("Escape")
     expect(page.locator("[data-panel]")).to_be_visible()
     expect(mine(page)).to_have_count(1)
-    page.locator("[data-restart]").click()
+    forget(page)
     page.locator(".confirm .danger").click()
     expect(page.locator(".message")).to_have_count(0)
     page.reload()
@@ -261,8 +266,9 @@ def test_start_over_asks_first(page: Page, product: Product) -> None:
 
 
 def test_unknown_conversation_is_replaced(page: Page, product: Product, complaints: Complaints) -> None:
-    gone = json.dumps({"id": "0" * 32, "token": "gone"})
-    page.add_init_script(f"localStorage.setItem('refill.conversation', '{gone}')")
+    gone = json.dumps({"visitor": {"id": "0" * 32, "token": "gone"}, "conversation": "0" * 32})
+    page.goto(product.url)
+    page.evaluate(f"localStorage.setItem('refill.session {product.url}', '{gone}')")
     open_chat(page, product)
     expect(page.locator(".message.notice")).to_be_visible(timeout=PATIENCE)
     say(page, "hello")
@@ -278,10 +284,19 @@ def test_unread_messages_are_counted(page: Page, product: Product) -> None:
     expect(launcher).to_be_visible()
     expect(badge).to_be_hidden()
     open_chat(page, product)
-    say(page, "hello")
-    expect(badge).to_have_text("1", timeout=PATIENCE)
+    held: list[Route] = []
+    page.route("**/messages", lambda route: held.append(route))
+    with page.expect_request("**/messages"):
+        say(page, "hello")
+    page.locator("[data-close]").click()
+    held[0].continue_()
+    for tab in (page, other):
+        expect(tab.locator("[data-badge]")).to_have_text("1", timeout=PATIENCE)
     expect(launcher).to_have_accessible_name(re.compile("1 new"))
+    other.reload()
+    expect(badge).to_have_text("1", timeout=PATIENCE)
     launcher.click()
+    expect(page.locator("[data-badge]")).to_be_hidden()
     other.locator("[data-close]").click()
     expect(badge).to_be_hidden()
     other.reload()
@@ -368,7 +383,7 @@ def test_phone(page: Page, product: Product, language: str) -> None:
     page.locator("[data-example]").first.click()
     expect_answers(page)
     assert width(page) == 360
-    assert page.evaluate("document.querySelector('[data-scroller]').scrollWidth") <= 360
+    assert page.locator("[data-scroller]").evaluate("(scroller) => scroller.scrollWidth") <= 360
     page.locator("[data-close]").click()
     expect(page.locator("[data-launcher]")).to_be_visible()
 

@@ -32,6 +32,7 @@ from bot.people.roles import SYSTEM, Principal
 from bot.serve import _serving, listen
 from bot.settings import load_settings
 from tests.conversation.fakes import Call, ScriptedDialogue, domain_replies, new_database, said
+from tests.customers.signing import Website
 from tests.handoff.fakes import person
 from tests.knowledge.fakes import WordEncoder, article, index_of
 
@@ -59,11 +60,14 @@ class Shop:
         url: Of the public server.
         ada: Who answers.
         bob: Her colleague.
+        website: Vouches for customers.
+        webchat: What the chat's routes need.
     """
 
     def __init__(self, folder: Path, found: Queues) -> None:
         self.engine = new_database(folder)
         self.queues = found
+        self.website = Website()
         self.url = ""
         with Session(self.engine) as session, session.begin():
             self.ada = person(session, "Ada", online=True)
@@ -79,7 +83,9 @@ class Shop:
         store = ConversationStore(self.changes, Routing(queues=self.queues), say=domain_replies().reply)
         service = ConversationService(store, ScriptedDialogue(script), domain_replies(), self.delivery)
         answerer = Answerer(index_of(article("refund-a-sale", "Open **Sales**.")), WordEncoder())
-        webchat = WebchatState(service, store, self.delivery, lambda: answerer)
+        self.webchat = webchat = WebchatState(
+            service, store, self.delivery, lambda: answerer, identity=self.website.trusted
+        )
         app = create_app(webchat, cast(Any, None), lambda: True)
         listener = listen("127.0.0.1", 0, "server.port")
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"

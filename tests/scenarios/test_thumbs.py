@@ -38,8 +38,8 @@ def expect_pressed(page: Page, up: bool, down: bool) -> None:
 
 def stored(page: Page, product: Product) -> list[str | None]:
     """The thumbs of all messages, as the server has them."""
-    kept = json.loads(page.evaluate("localStorage.getItem('refill.conversation')"))
-    return [m.thumb for m in product.running.webchat.store.messages_after(kept["id"], 0)]
+    kept = json.loads(page.evaluate(f"localStorage.getItem('refill.session {product.url}')"))
+    return [m.thumb for m in product.running.webchat.store.messages_after(kept["conversation"], 0)]
 
 
 def test_thumbs_stand_under_answers_only(page: Page, product: Product) -> None:

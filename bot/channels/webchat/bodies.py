@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Literal
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from bot.attachments.described import AttachmentOut, Ids
+from bot.attachments.store import files_of
+from bot.conversation.context import one_line
 from bot.conversation.records import StoredMessage, Thumb
 from bot.handoff.contact import NAME_LENGTH, TIME_LENGTH
 from bot.handoff.ratings import COMMENT_LENGTH
@@ -15,6 +19,10 @@ from bot.knowledge.render import to_html
 Language = Literal["en", "zh", "tr", "th"]
 OwnerKind = Literal["bot", "queue", "agent"]
 Typist = Literal["bot", "agent"]
+_ContextName = Annotated[str, Field(min_length=1, max_length=50)]
+_ContextText = Annotated[str, Field(max_length=200)]
+_ContextNumber = Annotated[int, Field(ge=-(2**53), le=2**53)] | Annotated[float, Field(ge=-(2.0**53), le=2.0**53)]
+_ContextValue = bool | _ContextNumber | _ContextText
 
 
 class NewConversation(BaseModel):
@@ -22,17 +30,22 @@ class NewConversation(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     language: Language | None = Field(None, description="Language of the page; the bot follows what is written.")
+    invitation: str | None = Field(
+        None,
+        pattern="^[0-9a-f]{32}$",
+        description="Id of the invitation a visitor answers; said first. One that is not theirs, or over, is left out.",
+    )
 
 
 class CreatedConversation(BaseModel):
     """A conversation and the secret that opens it, told once."""
 
     id: str
-    token: str
+    token: str | None = Field(description="Null where the visitor's token opens it.")
 
 
 class NewMessage(BaseModel):
-    """A message: a text, or a choice the bot offered."""
+    """A message: a text, files, or both; or a choice the bot offered."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
     client_id: str = Field(
@@ -40,11 +53,14 @@ class NewMessage(BaseModel):
     )
     text: str | None = None
     choice: str | None = Field(None, description="The `payload` of a choice that was offered.")
+    attachments: Ids = Field([], description="Ids of files uploaded for it.")
 
     @model_validator(mode="after")
     def _one_of_two(self) -> NewMessage:
-        if (self.text is None) == (self.choice is None):
-            raise ValueError("give either 'text' or 'choice'")
+        if (self.text is None and not self.attachments) == (self.choice is None):
+            raise ValueError("give either 'text' or 'attachments', or 'choice'")
+        if self.choice is not None and (self.text is not None or self.attachments):
+            raise ValueError("a 'choice' goes alone")
         return self
 
 
@@ -106,6 +122,38 @@ class RatingOut(BaseModel):
     comment: str | None
 
 
+class NewRead(BaseModel):
+    """How far the customer has read."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    number: int = Field(
+        ge=1, le=2**53, description="Of the last message seen; a lower one than before changes nothing."
+    )
+
+
+class NewContext(BaseModel):
+    """What the website tells of the page and the visitor. A part left out stays as it was; null takes it away."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    page: str | None = Field(
+        None, max_length=2000, pattern="^https?://[!-~]+$", description="Address of the page, `http` or `https`."
+    )
+    title: str | None = Field(None, max_length=200, description="Of the page.")
+    values: dict[_ContextName, _ContextValue] | None = Field(
+        None, max_length=20, description="Anything else: texts of at most 200 characters, numbers, yes or no, by name."
+    )
+
+    def told(self) -> dict[str, Any]:
+        """The parts that were sent, each text as one line."""
+        parts = self.model_dump(include=self.model_fields_set)
+        if parts.get("title"):
+            parts["title"] = one_line(parts["title"])
+        if parts.get("values"):
+            values = {one_line(name): one_line(v) if isinstance(v, str) else v for name, v in parts["values"].items()}
+            parts["values"] = values
+        return parts
+
+
 class NewContact(BaseModel):
     """How to reach the customer."""
 
@@ -123,6 +171,14 @@ class ContactOut(BaseModel):
     time: str
 
 
+class ReadEvent(BaseModel):
+    """That a person of the team has seen what the customer wrote."""
+
+    number: int = Field(description="Of the last message they have seen.")
+    by: Literal["team"]
+    created_at: dt.datetime
+
+
 class AskedRating(BaseModel):
     """That a message asks for a rating."""
 
@@ -136,11 +192,13 @@ class MessageOut(BaseModel):
     number: int
     author: Literal["customer", "employee", "bot", "agent"]
     name: str | None = Field(description="Of the person of the team who wrote it; null for everybody else.")
+    picture: str | None = Field(description="Path of that person's picture; null where there is none.")
     client_id: str | None
     text: str
     html: str | None = Field(description="The text as safe HTML; null for what customers wrote.")
     choices: list[ChoiceOut]
     citations: list[CitationOut]
+    attachments: list[AttachmentOut]
     answer: bool = Field(description="It answers a question; a thumb can be given.")
     thumb: Thumb | None = Field(description="The thumb the customer gave.")
     rating: AskedRating | None = Field(description="What it asks to rate.")
@@ -159,6 +217,7 @@ class OwnerOut(BaseModel):
 
     kind: OwnerKind
     name: str | None = Field(description="Of the person; null for the bot, and for a queue.")
+    picture: str | None = Field(description="Path of the person's picture; null where there is none.")
 
 
 class CaseOut(BaseModel):
@@ -182,6 +241,8 @@ class ConversationOut(BaseModel):
     owner: OwnerOut
     last_number: int = Field(description="Of the newest message.")
     last_event: int = Field(description="Of the newest event; a stream goes on after it.")
+    read_by_team: int = Field(description="Number of the newest message a person of the team has seen; 0 for none.")
+    read_by_customer: int = Field(description="Number of the newest message the customer has seen; 0 for none.")
     case: CaseOut | None
     rating: RatingOut | None = Field(description="What the bot asked to rate last.")
 
@@ -191,6 +252,7 @@ class OwnerEvent(BaseModel):
 
     owner: OwnerKind
     name: str | None = Field(description="Of the person, or of the queue a person passed the case on to.")
+    picture: str | None = Field(description="Path of the person's picture; null where there is none.")
     created_at: dt.datetime
 
 
@@ -225,11 +287,13 @@ def shown(message: StoredMessage) -> MessageOut:
         number=message.number,
         author=message.author,
         name=content.get("name") if message.author == "agent" else None,
+        picture=message.picture,
         client_id=message.client_id if message.author in ("customer", "employee") else None,
         text=message.text,
         html=None if message.author == "customer" else to_html(message.text),
         choices=[ChoiceOut(**choice) for choice in content.get("choices", [])],
         citations=[CitationOut(**_public(citation)) for citation in content.get("citations", [])],
+        attachments=[AttachmentOut(**asdict(file)) for file in files_of(content)],
         answer=content.get("decision") == "answer",
         thumb=message.thumb,
         rating=AskedRating(**content["rating"]) if content.get("rating") else None,

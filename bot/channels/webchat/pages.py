@@ -6,6 +6,7 @@ in the browser reads too.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
 from collections.abc import Mapping, Sequence
@@ -13,9 +14,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import FileResponse, HTMLResponse
 from fastapi.templating import Jinja2Templates
 
+from bot.channels.webchat.site import Site, site_of
 from bot.channels.webchat.state import state_of
 from bot.errors import NotFound
 from bot.knowledge.article import Article, Topic
@@ -94,6 +96,34 @@ async def demo(request: Request) -> HTMLResponse:
     return _page(request, "demo.html", language, _same_page("/"), plans=plans)
 
 
+@router.get("/chat")
+async def chat(request: Request) -> HTMLResponse:
+    """The chat as a page of its own, which the websites that may use the chat may put into a frame."""
+    language = _language(request)
+    site = site_of(request)
+    title = words(language)["chat"]["title"].replace("{brand}", site.brand_name)
+    response = _page(request, "chat_page.html", language, _same_page("/chat"), title=title)
+    response.headers["content-security-policy"] = chat_policy(site)
+    return response
+
+
+def chat_policy(site: Site) -> str:
+    """The content policy of the chat's own page: it loads nothing but the chat, from nowhere but here."""
+    rules = {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "connect-src": "'self'",
+        "img-src": "'self'",
+        "style-src": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "require-trusted-types-for": "'script'",
+        "trusted-types": "refill",
+        "frame-ancestors": " ".join(("'self'", *sorted(site.origins))),
+    }
+    return "; ".join(f"{name} {value}" for name, value in rules.items())
+
+
 @router.get("/help")
 async def help_index(request: Request) -> HTMLResponse:
     """The public articles by topic, in the page's language; those without a translation in their own, set apart."""
@@ -104,6 +134,22 @@ async def help_index(request: Request) -> HTMLResponse:
     others = [article for article in articles if article.language == LANGUAGES[0] and article.subject not in subjects]
     sections = [("topic", _by_topic(native)), ("others", _by_topic(others))]
     return _page(request, "help_index.html", language, _same_page("/help"), sections=sections)
+
+
+@router.get("/help/images/{name}")
+async def help_image(request: Request, name: str, v: str = "") -> FileResponse:
+    """An image of the public articles; an internal one is as unknown as one that does not exist."""
+    image = await asyncio.to_thread(state_of(request).answerer().image, name)
+    if image is None:
+        raise NotFound("There is no such image.", "See /help for all articles.")
+    headers = {
+        # Websites show it in the chat.
+        "cross-origin-resource-policy": "cross-origin",
+        "access-control-allow-origin": "*",
+        "cache-control": "public, max-age=31536000, immutable" if v == image.digest else "no-cache",
+        "content-security-policy": "default-src 'none'; sandbox",
+    }
+    return FileResponse(image.file, media_type=image.media_type, headers=headers)
 
 
 @router.get("/help/{article_id}")

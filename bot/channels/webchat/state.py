@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from fastapi import Request
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from bot.attachments.intake import Intake
 from bot.channels.webchat.bodies import (
     CaseOut,
     ContactOut,
@@ -22,12 +24,16 @@ from bot.channels.webchat.bodies import (
     shown,
 )
 from bot.channels.webchat.stream import BATCH, Shown, shown_event
-from bot.conversation import events
+from bot.conversation import events, transcript
+from bot.conversation.context import set_context
 from bot.conversation.delivery import Delivery
 from bot.conversation.models import Conversation, Event
+from bot.conversation.reading import mark_read
 from bot.conversation.records import StoredMessage, Thumb
 from bot.conversation.service import ConversationService, clean_text
 from bot.conversation.store import ConversationStore
+from bot.customers.models import Visitor
+from bot.customers.tokens import IdentityTokens
 from bot.errors import ConversationError, InvalidInput, NotFound
 from bot.handoff import ratings, team
 from bot.handoff.contact import EMAIL
@@ -35,6 +41,8 @@ from bot.handoff.escalation import keep_contact, open_case
 from bot.handoff.models import Rating
 from bot.handoff.waiting import handoff_context
 from bot.knowledge.answer import Answerer
+from bot.settings import LANGUAGES
+from bot.success.invitations.offers import Invitations
 
 
 @dataclass
@@ -46,18 +54,33 @@ class WebchatState:
         store: Gives them back, and knows how cases stand.
         delivery: Rings when there are new ones.
         answerer: Gives the answerer in force, for the help pages.
+        files: Takes files in.
         closing: The server is about to stop; streams end.
+        identity: Checks who vouches for visitors.
+        invitations: Decides who is invited.
     """
 
     service: ConversationService
     store: ConversationStore
     delivery: Delivery
     answerer: Callable[[], Answerer]
+    files: Intake = field(default_factory=Intake)
     closing: bool = False
+    identity: IdentityTokens = field(default_factory=IdentityTokens)
+    invitations: Invitations = field(default_factory=Invitations)
 
-    async def authorise(self, conversation_id: str, token: str) -> None:
+    async def authorise(self, conversation_id: str, token: str, origin: str = "") -> None:
         """See `ConversationStore.authorise`."""
-        await asyncio.to_thread(self.store.authorise, conversation_id, token)
+        await asyncio.to_thread(self.store.authorise, conversation_id, token, origin)
+
+    async def begin(self, visitor_id: str, language: str | None, invitation: str | None = None) -> str:
+        """See `ConversationStore.begin`; an invitation the visitor answers is said first."""
+
+        def greet(session: Session, visitor: Visitor, conversation: Conversation) -> None:
+            if invitation is not None:
+                self.invitations.greet(session, visitor, conversation, invitation)
+
+        return await asyncio.to_thread(self.store.begin, visitor_id, language or LANGUAGES[0], greet)
 
     async def messages_after(self, conversation_id: str, number: int, limit: int) -> list[StoredMessage]:
         """See `ConversationStore.messages_after`."""
@@ -97,9 +120,38 @@ class WebchatState:
         """
         return await asyncio.to_thread(self._leave_contact, conversation_id, body)
 
+    async def mark_read(self, conversation_id: str, number: int) -> None:
+        """See `bot.conversation.reading.mark_read`; it is the customer who reads."""
+        await asyncio.to_thread(mark_read, self.store.changes, conversation_id, "customer", number)
+
+    async def set_context(self, conversation_id: str, parts: dict[str, Any]) -> None:
+        """See `bot.conversation.context.set_context`."""
+
+        def keep() -> None:
+            with self.store.changes.transaction() as session:
+                set_context(session, conversation_id, parts)
+
+        await asyncio.to_thread(keep)
+
+    async def transcript(
+        self, conversation_id: str, form: transcript.Form, zone: str, base: str, language: str | None
+    ) -> str:
+        """See `bot.conversation.transcript.render`.
+
+        Raises:
+            InvalidInput: There is no such time zone.
+        """
+
+        def render() -> str:
+            with self.store.changes.reading() as session:
+                return transcript.render(session, conversation_id, form, transcript.zone_of(zone), base, language)
+
+        return await asyncio.to_thread(render)
+
     def _events_after(self, conversation_id: str, number: int) -> list[tuple[int, Shown | None]]:
         with self.store.changes.reading() as session:
             happened = events.events_after(session, conversation_id, number, visible_only=True, limit=BATCH)
+            faces = team.faces(session, {event.data["person"] for event in happened if "person" in event.data})
         numbers = [event.data["number"] for event in happened if event.kind == "message"]
         found: dict[int, Shown] = {}
         if numbers:
@@ -107,7 +159,7 @@ class WebchatState:
             between = self.store.messages_after(conversation_id, numbers[0] - 1, len(numbers))
             found = {message.number: shown(message) for message in between}
         return [
-            (event.number, found.get(event.data["number"]) if event.kind == "message" else shown_event(event))
+            (event.number, found.get(event.data["number"]) if event.kind == "message" else shown_event(event, faces))
             for event in happened
         ]
 
@@ -123,9 +175,15 @@ class WebchatState:
             return ConversationOut(
                 id=conversation.id,
                 language=conversation.language,
-                owner=OwnerOut(kind=owner["owner"], name=owner["name"] if owner["owner"] == "agent" else None),
+                owner=OwnerOut(
+                    kind=owner["owner"],
+                    name=owner["name"] if owner["owner"] == "agent" else None,
+                    picture=team.face_of_owner(session, conversation.owner),
+                ),
                 last_number=conversation.last_number,
                 last_event=_last_event(session, conversation_id),
+                read_by_team=conversation.read_by_team,
+                read_by_customer=conversation.read_by_customer,
                 case=CaseOut(
                     **case.model_dump(include={"number", "open", "since", "position", "expected_minutes"}),
                     open_now=people.open_now,

@@ -1,14 +1,22 @@
 """What happens in a conversation, as server-sent events for its visitor.
 
-What lasts has the number of its event as its id: `message`, `owner`, `case`, `rating`. Who is typing has none.
+What lasts has the number of its event as its id: `message`, `owner`, `case`, `rating`, `read`. Who is typing has none.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
-from bot.channels.webchat.bodies import CaseEvent, MessageOut, OwnerEvent, RatingEvent, TypingEvent, Typist
+from bot.channels.webchat.bodies import (
+    CaseEvent,
+    MessageOut,
+    OwnerEvent,
+    RatingEvent,
+    ReadEvent,
+    TypingEvent,
+    Typist,
+)
 from bot.conversation.delivery import Reader
 from bot.conversation.events import Happened
 
@@ -19,29 +27,38 @@ HEARTBEAT_SECONDS = 5.0
 _PEOPLE = frozenset({"person", "token", "key", "operator"})
 _STILL_HERE = ": still here\n\n"
 
-Shown = MessageOut | OwnerEvent | CaseEvent | RatingEvent
+Shown = MessageOut | OwnerEvent | CaseEvent | RatingEvent | ReadEvent
 _NAMES = {
     MessageOut: "message",
     OwnerEvent: "owner",
     CaseEvent: "case",
     RatingEvent: "rating",
+    ReadEvent: "read",
     TypingEvent: "typing",
 }
 # Gives the events after a number, each with its number, at most BATCH; None stands for what visitors do not get.
 Read = Callable[[int], Awaitable[list[tuple[int, Shown | None]]]]
 
 
-def shown_event(happened: Happened) -> Shown | None:
-    """An event that is no message as the visitor gets it; None for what visitors do not get."""
+def shown_event(happened: Happened, faces: Mapping[str, str]) -> Shown | None:
+    """An event that is no message as the visitor gets it; None for what visitors do not get.
+
+    Args:
+        happened: The event.
+        faces: Paths of people's pictures by their ids.
+    """
     data, at = happened.data, happened.created_at
     if happened.kind == "owner":
         # Where tags routed a case, its queue would tell what was made of the customer's words.
         told = data["owner"] != "queue" or happened.by.partition(":")[0] in _PEOPLE
-        return OwnerEvent(owner=data["owner"], name=(data["name"] or None) if told else None, created_at=at)
+        name = (data["name"] or None) if told else None
+        return OwnerEvent(owner=data["owner"], name=name, picture=faces.get(data.get("person", "")), created_at=at)
     if happened.kind == "case":
         return CaseEvent(number=data["case"], open=data["open"], created_at=at)
     if happened.kind == "rating":
         return RatingEvent(case=data["case"], csat=data["csat"], effort=data["effort"], created_at=at)
+    if happened.kind == "read":
+        return ReadEvent(number=data["number"], by="team", created_at=at)
     return None
 
 

@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 
 from bot.app import create_app
+from bot.channels.webchat.site import Site
 from bot.channels.webchat.state import WebchatState
 from bot.desk.state import TeamState
 from bot.knowledge.answer import Answerer
@@ -89,11 +90,12 @@ async def make_chat(tmp_path: Path) -> AsyncIterator[Callable[..., Chat]]:
     engine = new_database(tmp_path)
     made: list[Chat] = []
 
-    def make(**options: Any) -> Chat:
+    def make(site: Site | None = None, address: str = "127.0.0.1", **options: Any) -> Chat:
         bench = Bench(engine, **options)
         webchat = WebchatState(bench.service, bench.store, bench.delivery, _no_answerer)
-        app = create_app(webchat, TeamState(engine, word_tagger({}), key=""), lambda: True)
-        http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
+        app = create_app(webchat, TeamState(engine, word_tagger({}), key=""), lambda: True, site=site)
+        transport = httpx.ASGITransport(app, client=(address, 4711))
+        http = httpx.AsyncClient(transport=transport, base_url="http://test")
         made.append(Chat(bench, http, app))
         return made[-1]
 

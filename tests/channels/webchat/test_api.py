@@ -35,9 +35,11 @@ async def test_conversation_is_begun(chat: Chat, body: dict[str, Any] | None) ->
     assert found.json() == {
         "id": visitor.id,
         "language": language,
-        "owner": {"kind": "bot", "name": None},
+        "owner": {"kind": "bot", "name": None, "picture": None},
         "last_number": 0,
         "last_event": 0,
+        "read_by_team": 0,
+        "read_by_customer": 0,
         "case": None,
         "rating": None,
     }
@@ -127,9 +129,9 @@ async def test_html_of_a_reply_is_safe(chat: Chat, text: str) -> None:
 @pytest.mark.parametrize(
     ("owner", "shown"),
     [
-        ("bot", {"kind": "bot", "name": None}),
-        ("queue:account_management", {"kind": "queue", "name": None}),
-        (f"agent:{'ada':0<32}", {"kind": "agent", "name": "Ada"}),
+        ("bot", {"kind": "bot", "name": None, "picture": None}),
+        ("queue:account_management", {"kind": "queue", "name": None, "picture": None}),
+        (f"agent:{'ada':0<32}", {"kind": "agent", "name": "Ada", "picture": None}),
     ],
 )
 async def test_state_tells_who_owns_it_by_name_not_by_id(chat: Chat, owner: str, shown: dict[str, Any]) -> None:
@@ -158,7 +160,7 @@ async def test_state_tells_the_case(chat: Chat) -> None:
         "next_opening": None,
         "reachable": False,
     }
-    assert (state["owner"], state["last_number"]) == ({"kind": "queue", "name": None}, 2)
+    assert (state["owner"], state["last_number"]) == ({"kind": "queue", "name": None, "picture": None}, 2)
 
 
 async def test_message_of_an_agent(chat: Chat) -> None:

@@ -256,7 +256,6 @@ async def test_last_event_id_that_is_no_number(chat: Chat, value: bytes) -> None
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", ""),
         ("PUT", ""),
         ("DELETE", ""),
         *[(method, "/" + "0" * 32) for method in ("POST", "PUT", "PATCH", "DELETE")],

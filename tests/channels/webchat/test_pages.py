@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import AsyncIterator
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any, cast
 
 import httpx
 import pytest
+from PIL import Image
 
 from bot.app import create_app
+from bot.channels.webchat.bundle import WIDGET
 from bot.channels.webchat.pages import STATIC, preferred_language, words
+from bot.channels.webchat.site import Site
 from bot.channels.webchat.state import WebchatState
 from bot.knowledge.answer import Answerer
 from bot.knowledge.article import Article
+from bot.knowledge.images import Images
 from bot.settings import LANGUAGES
 from tests.channels.webchat.conftest import assert_error
-from tests.knowledge.fakes import WordEncoder, article, index_of
+from tests.knowledge.fakes import WordEncoder, article, index_of, write
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8", "accept-language": "en"}
 ARTICLES = (
@@ -80,10 +86,14 @@ def test_no_word_is_missing_or_left_in_english(language: str) -> None:
 
 
 def test_every_word_of_the_chat_is_used() -> None:
-    sources = [*STATIC.glob("*.js"), *(STATIC.parent / "templates").glob("*.html")]
-    used = "\n".join(file.read_text("utf-8") for file in sources)
-    computed = {"pending", "queued", "retry", "remove", "you", "bot", "agent"}
-    unused = [key for key in words("en")["chat"] if f"words.{key}" not in used and f"t.chat.{key}" not in used]
+    used = "\n".join(file.read_text("utf-8") for file in WIDGET.glob("*.js"))
+    taken = " ".join(re.findall(r"const \{([^}]*)\} = [\w.#]*words;", used))
+    computed = {"pending", "queued", "retry", "remove"}
+    unused = [
+        key
+        for key in words("en")["chat"]
+        if not re.search(rf"words\??\.{key}\b", used) and not re.search(rf"\b{key}\b", taken)
+    ]
     assert set(unused) <= computed
 
 
@@ -115,21 +125,22 @@ async def test_page_in_a_language(http: httpx.AsyncClient, path: str, language: 
     assert response.headers["content-type"] == "text/html; charset=utf-8"
     tags = Tags(response.text)
     assert tags.named("html") == [{"lang": words(language)["tag"], "data-language": language}]
-    assert words(language)["chat"]["placeholder"] in response.text
+    assert {"src": "/widget.js", "async": None, "data-language": language} in tags.named("script")
     assert len(tags.named("h1")) == 1
     current = [a for a in tags.named("a") if a.get("aria-current") and a.get("hreflang")]
     assert [a["hreflang"] for a in current] == [words(language)["tag"]]
 
 
-@pytest.mark.parametrize("path", ["/", "/help", "/help/offline-mode", "/help/nothing"])
+@pytest.mark.parametrize("path", ["/", "/help", "/help/offline-mode", "/help/nothing", "/chat"])
 async def test_page_keeps_to_the_content_policy(http: httpx.AsyncClient, path: str) -> None:
     response = await http.get(path)
-    assert "default-src 'self'" in response.headers["content-security-policy"]
+    assert "default-src '" in response.headers["content-security-policy"]
+    assert "unsafe" not in response.headers["content-security-policy"]
     for tag, attributes in Tags(response.text).found:
         assert tag != "style"
         assert not [name for name in attributes if name == "style" or name.startswith("on")]
         if tag == "script":
-            assert attributes["type"] == "module"
+            assert attributes.get("type") == "module" or "async" in attributes
         if tag in ("script", "link", "img"):
             assert (attributes.get("src") or attributes.get("href") or "").startswith("/")
 
@@ -165,11 +176,36 @@ async def test_demo_links_the_plans_article(http: httpx.AsyncClient) -> None:
     assert "/help/plans-and-prices?lang=tr" in (await http.get("/?lang=tr")).text
 
 
-async def test_examples_are_in_the_pages_language(http: httpx.AsyncClient) -> None:
-    page = (await http.get("/?lang=zh")).text
-    assert [example for example in words("zh")["chat"]["examples"] if example in page] == words("zh")["chat"][
-        "examples"
+# The chat as a page
+
+
+async def test_chat_page_is_in_a_language_and_loads_the_chat(http: httpx.AsyncClient) -> None:
+    tags = Tags((await http.get("/chat", params={"lang": "th"})).text)
+    assert tags.named("html") == [{"lang": "th", "data-language": "th"}]
+    assert tags.named("script") == [
+        {"src": "/widget.js", "async": None, "data-mode": "page", "data-language": "th"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("origins", "ancestors"),
+    [
+        (frozenset(), "frame-ancestors 'self'"),
+        (frozenset({"https://b.example", "https://a.example"}), "frame-ancestors 'self' https://a.example https://b"),
+        (frozenset({"*"}), "frame-ancestors 'self' *"),
+    ],
+)
+async def test_chat_page_is_framed_by_websites_that_may_use_the_chat_only(
+    origins: frozenset[str], ancestors: str
+) -> None:
+    app = create_app(cast(Any, None), cast(Any, None), lambda: True, site=Site(origins=origins))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+        chat, page = await http.get("/chat"), await http.get("/nothing")
+    policy = chat.headers["content-security-policy"]
+    assert ancestors in policy
+    assert {"default-src 'none'", "script-src 'self'", "require-trusted-types-for 'script'"} <= set(policy.split("; "))
+    assert "x-frame-options" not in chat.headers
+    assert page.headers["x-frame-options"] == "SAMEORIGIN"
 
 
 # Help
@@ -241,3 +277,48 @@ def test_every_topic_has_a_name() -> None:
     topics = re.findall(r'"(how_to|defect|outage|access|billing|pre_sales)"', schema)
     assert len(topics) == 6
     assert set(topics) <= set(words("en")["help"])
+
+
+# Images of articles
+
+
+@pytest.fixture
+async def illustrated(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """The pages of a knowledge base with an image for each audience."""
+    file = io.BytesIO()
+    Image.new("L", (64, 36)).save(file, "PNG")
+    for place in ("public/images/till.png", "internal/images/inside.png"):
+        write(tmp_path, place, file.getvalue())
+    body = "Look.\n\n![The till](../images/till.png)\n\n![x](https://stranger.example/pixel.png)"
+    images = Images(tmp_path / "knowledge_base")
+    answerer = Answerer(index_of(article("refund-a-sale", body)), WordEncoder(), images=images)
+    state = WebchatState(cast(Any, None), cast(Any, None), cast(Any, None), lambda: answerer)
+    transport = httpx.ASGITransport(create_app(state, cast(Any, None), lambda: True))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=BROWSER) as client:
+        yield client
+
+
+async def test_article_shows_its_image(illustrated: httpx.AsyncClient) -> None:
+    (image,) = Tags((await illustrated.get("/help/refund-a-sale")).text).named("img")
+    assert {**image, "src": ""} == {"src": "", "alt": "The till", "width": "64", "height": "36", "loading": "lazy"}
+    response = await illustrated.get(str(image["src"]), headers={"origin": "https://shop.example"})
+    assert (response.status_code, response.headers["content-type"]) == (200, "image/png")
+    assert "immutable" in response.headers["cache-control"]
+    assert response.headers["access-control-allow-origin"] == "*"
+    assert response.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert "sandbox" in response.headers["content-security-policy"]
+    older = await illustrated.get("/help/images/till.png?v=0123456789abcdef")
+    assert older.headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize(
+    "name", ["inside.png", "nothing.png", "Till.png", "till.png.html", "..%2Fimages%2Ftill.png", "%2e%2e"]
+)
+async def test_internal_image_is_as_unknown_as_one_that_does_not_exist(
+    illustrated: httpx.AsyncClient, name: str
+) -> None:
+    missing = await illustrated.get("/help/images/other.png", headers={"accept": "*/*"})
+    response = await illustrated.get(f"/help/images/{name}", headers={"accept": "*/*"})
+    assert_error(response, 404, "not_found")
+    if name.endswith(".png") and "%" not in name:
+        assert response.text == missing.text

@@ -30,7 +30,7 @@ NUMBERS = ("0.8713", "0.9137", "0.7771", "0.9", "0.87", "0.91", "0.78")
 # It may hold the digits of a probability by chance.
 _MOMENT = re.compile(r'"created_at": ?"[^"]*"')
 # What a reader of the conversation can ask for.
-ROUTES = {"", "/messages", "/events"}
+ROUTES = {"", "/messages", "/events", "/transcript"}
 
 
 async def conversation_with_work(chat: Chat) -> Visitor:
@@ -78,7 +78,7 @@ def assert_hidden(shown: str, chat: Chat) -> None:
 async def test_no_route_shows_anything_of_tags(make_chat: Callable[..., Chat]) -> None:
     chat = make_chat(tag=tag)
     visitor = await conversation_with_work(chat)
-    for route in ("", "/messages"):
+    for route in ("", "/messages", "/transcript"):
         answer = await chat.http.get(visitor.url + route, headers=visitor.headers)
         assert answer.status_code == 200
         assert_hidden(answer.text, chat)

@@ -1,4 +1,4 @@
-/** Help pages: the filter over the list of articles, and dates in the reader's language. */
+/** Help pages: the filter over the list of articles, dates in the reader's language, wide blocks for the keyboard. */
 
 /** Letters without case and marks, so that "sifre" finds "şifre". */
 function fold(text) {
@@ -26,4 +26,8 @@ if (label) startFilter(label);
 for (const time of document.querySelectorAll("time")) {
   const format = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "long", timeZone: "UTC" });
   time.textContent = format.format(new Date(time.dateTime));
+}
+// What is wider than the page scrolls, with the keyboard too.
+for (const block of document.querySelectorAll(".prose :is(pre, table)")) {
+  if (block.scrollWidth > block.clientWidth) block.tabIndex = 0;
 }
