@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from fastapi import Request
 
+from bot.attachments.intake import Intake
 from bot.conversation.changes import Changes
 from bot.conversation.delivery import Delivery
 from bot.dialogue.turn import Reply
@@ -31,6 +32,7 @@ class DeskState:
         say: A sentence of the bot's, by its name in domain.yml and language.
         tag: Hears what a text in a language carries.
         passwords: Hashes and checks them.
+        files: Takes files in.
         closing: The server is about to stop; streams end.
     """
 
@@ -42,6 +44,7 @@ class DeskState:
     say: Callable[[str, str], Reply]
     tag: Callable[[str, str], Tagged]
     passwords: Passwords = field(default_factory=Passwords)
+    files: Intake = field(default_factory=Intake)
     closing: bool = False
 
     @property

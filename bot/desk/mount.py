@@ -8,7 +8,7 @@ from fastapi.staticfiles import StaticFiles
 from bot.desk import sign_in, single_sign_on
 from bot.desk.admin import audit, deliveries, me, people, tokens, webhooks
 from bot.desk.desk_state import DeskState
-from bot.desk.inbox import actions, live, reply_pages, signal_pages
+from bot.desk.inbox import actions, files, live, reading, reply_pages, signal_pages
 from bot.desk.inbox import pages as inbox
 from bot.desk.pages import STATIC
 
@@ -24,6 +24,8 @@ ROUTERS = (
     inbox.router,
     actions.router,
     live.router,
+    files.router,
+    reading.router,
     signal_pages.router,
     reply_pages.router,
 )

@@ -17,7 +17,7 @@ import functools
 import hashlib
 import logging
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -146,14 +146,48 @@ async def posted(request: Request, me: Me) -> FormData:
     Raises:
         Forged: The page's token is missing.
     """
-    form = await request.form(max_files=0, max_fields=200)
-    given = request.headers.get("x-csrf-token") or form.get("csrf")
-    if not isinstance(given, str) or not secrets.compare_digest(given.encode(), me.csrf.encode()):
-        raise Forged("The form does not come from a page of yours.", "Load the page again.")
+    return await _posted(request, me, max_files=0)
+
+
+async def posted_with_file(request: Request, me: Me) -> AsyncIterator[FormData]:
+    """The same, of a form with one file.
+
+    Raises:
+        Forged: The page's token is missing.
+    """
+    form = await _posted(request, me, max_files=1)
+    try:
+        yield form
+    finally:
+        await form.close()
+
+
+async def _posted(request: Request, me: SignedIn, max_files: int) -> FormData:
+    form = await request.form(max_files=max_files, max_fields=200)
+    try:
+        _check_token(request.headers.get("x-csrf-token") or form.get("csrf"), me)
+    except Forged:
+        await form.close()
+        raise
     return form
 
 
+def _check_token(given: object, me: SignedIn) -> None:
+    if not isinstance(given, str) or not secrets.compare_digest(given.encode(), me.csrf.encode()):
+        raise Forged("The form does not come from a page of yours.", "Load the page again.")
+
+
+def from_page(request: Request, me: Me) -> None:
+    """Let requests of the page's scripts pass, whose body is no form.
+
+    Raises:
+        Forged: The page's token is missing.
+    """
+    _check_token(request.headers.get("x-csrf-token"), me)
+
+
 Form = Annotated[FormData, Depends(posted)]
+FormWithFile = Annotated[FormData, Depends(posted_with_file)]
 
 
 def text(form: FormData, name: str) -> str:
@@ -298,7 +332,7 @@ def error_page(request: Request, error: RefillError) -> Response:
     t = words_of(request).problems
     known = {Forbidden: "forbidden", NotFound: "not_found", Forged: "forged"}
     kind = next((name for what, name in known.items() if isinstance(error, what)), "")
-    if not kind and error.status >= 500:
+    if not kind and error.status >= 500 and not error.rule:
         kind = "unavailable"
     title = t[f"{kind}_title"] if kind else t.other_title
     message = t[f"{kind}_text"] if kind else sentence(error, words_of(request))

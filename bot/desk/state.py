@@ -15,6 +15,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from bot.attachments.intake import Intake
 from bot.conversation.changes import Changes
 from bot.conversation.delivery import Delivery
 from bot.dialogue.replies import Replies
@@ -69,6 +70,7 @@ class TeamState:
         say: Gives a response of domain.yml by name and language.
         allow_private: The setting `outbox.allow_private`: webhooks may lead to this machine.
         passwords: Hashes those of new people.
+        files: Takes files in.
         closing: The server is about to stop; streams end.
     """
 
@@ -83,6 +85,7 @@ class TeamState:
     say: Callable[[str, str], Reply] = field(default_factory=_domain_replies)
     allow_private: bool = False
     passwords: Passwords = field(default_factory=Passwords)
+    files: Intake = field(default_factory=Intake)
     closing: bool = False
 
     @cached_property

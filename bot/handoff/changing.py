@@ -178,7 +178,10 @@ def hand_over(session: Session, conversation: Conversation, owner: str, by: str)
 
 def tell_owner(session: Session, conversation: Conversation, by: str) -> None:
     """Tell whose the conversation is."""
-    events.append(session, conversation, "owner", team.owner_shown(session, conversation.owner), by, visible=True)
+    data = team.owner_shown(session, conversation.owner)
+    if is_person(conversation.owner):
+        data["person"] = conversation.owner.partition(":")[2]
+    events.append(session, conversation, "owner", data, by, visible=True)
 
 
 def open_cases(session: Session, conversation_id: str) -> Sequence[Escalation]:

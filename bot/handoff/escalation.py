@@ -13,6 +13,7 @@ from typing import Literal, get_args
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from bot.attachments.store import words_of
 from bot.conversation.models import BOT, Conversation, Message, is_person, now
 from bot.conversation.tags import ConversationTags, conversation_tags
 from bot.handoff import clocks, team
@@ -197,7 +198,7 @@ def read_case(session: Session, number: int, half_life_days: float = 30.0) -> Ca
     messages = session.scalars(
         select(Message).where(Message.conversation_id == found.conversation_id).order_by(Message.number)
     )
-    transcript = tuple(Line(m.number, m.author, m.text, m.created_at) for m in messages)
+    transcript = tuple(Line(m.number, m.author, words_of(m.text, m.content), m.created_at) for m in messages)
     conversation = session.get_one(Conversation, found.conversation_id)
     return Case(
         found.id,

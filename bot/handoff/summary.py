@@ -108,6 +108,7 @@ def _asked(
             Message.conversation_id == conversation_id,
             Message.author.in_(SPEAKERS),
             Message.content["payload"].as_string().is_(None),
+            Message.text != "",
         )
         .order_by(Message.number.desc())
         .limit(_READ)

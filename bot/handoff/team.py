@@ -44,6 +44,19 @@ def name(session: Session, one: str) -> str:
     return names(session, [one])[one]
 
 
+def faces(session: Session, ids: Collection[str]) -> dict[str, str]:
+    """Paths of people's pictures by their ids; who has none is left out."""
+    if not ids:
+        return {}
+    rows = session.execute(select(Person.id, Person.picture).where(Person.id.in_(ids), Person.picture.is_not(None)))
+    return {person_id: f"/api/v1/faces/{digest}" for person_id, digest in rows}
+
+
+def face_of_owner(session: Session, owner: str) -> str | None:
+    """Path of the picture of the person who owns a conversation; None where it is no person, or they have none."""
+    return faces(session, [owner.partition(":")[2]]).get(owner.partition(":")[2]) if is_person(owner) else None
+
+
 def owner_shown(session: Session, owner: str) -> dict[str, str]:
     """A conversation's owner as events tell it: `bot`, `queue` or `agent`, and the name of queue or person."""
     if owner == BOT:

@@ -235,6 +235,7 @@ def _question(messages: Sequence[Message], moment: dt.datetime) -> str | None:
         message.text
         for message in messages
         if message.author == "customer"
+        and message.text
         and not message.content.get("payload")
         and moment - message.created_at <= REPHRASED_WITHIN
     ]

@@ -17,6 +17,7 @@ from typing import Literal
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from bot.attachments import store as attachments
 from bot.conversation import events
 from bot.conversation.changes import Changes
 from bot.conversation.models import now
@@ -86,6 +87,7 @@ class Watch:
         """Forget what people's browsers left behind: pages and sessions that ended unseen, failures to sign in."""
         with self._changes.transaction() as session:
             session.execute(delete(Presence).where(Presence.seen_at < moment - _PRESENCE_KEPT))
+            attachments.delete_unsent(session, moment)
             sessions.forget_over(session, moment)
             throttle.forget_old(session, moment)
 

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from bot.attachments import store as attachments
 from bot.conversation import events
 from bot.conversation.models import Message, is_person
 from bot.conversation.records import DuplicateId
@@ -34,6 +35,7 @@ def reply(
     client_id: str | None = None,
     seen_number: int | None = None,
     citations: Sequence[Citation] = (),
+    files: Sequence[str] = (),
 ) -> Message:
     """Write to the customer. Who replies to an unassigned case takes it. The same client_id is the same message.
 
@@ -43,14 +45,16 @@ def reply(
         session: Of the transaction.
         number: Of the case.
         by: Who writes.
-        text: Markdown, cleaned by `bot.conversation.service.clean_text` before.
+        text: Markdown, cleaned by `bot.conversation.service.clean_text` before; empty only where files go with it.
         client_id: The sender's own id for it.
         seen_number: The conversation's newest message the person had seen; None sends in any case.
         citations: Of public articles, to go with it; see `bot.handoff.suggestions.public_citations`.
+        files: Ids of files `by` has uploaded for it.
 
     Raises:
         NotFound: There is no such case, or `by` may not see it.
         Forbidden: `by` may not.
+        InvalidInput: A file is not there, or was sent already.
         Stale: Another person has the case, or something was said after `seen_number`; nothing was sent.
         DuplicateId: The client_id was used for another text.
         ConversationError: The case is closed.
@@ -63,7 +67,8 @@ def reply(
             select(Message).where(Message.conversation_id == conversation.id, Message.client_id == client_id)
         )
         if twin is not None:
-            if twin.author != "agent" or twin.text != text:
+            same = twin.text == text and [file.id for file in attachments.files_of(twin.content)] == list(files)
+            if twin.author != "agent" or not same:
                 raise DuplicateId(f"The id '{client_id}' was used for another message before.", _OWN_ID, rule="id_used")
             return twin
     demand_open(case)
@@ -77,10 +82,15 @@ def reply(
     if case.assignee is None:
         take(session, conversation, case, by)
     hand_over(session, conversation, by.owner, by.label)
-    content: dict[str, object] = {"name": by.name}
+    sent = attachments.unsent(session, conversation.id, by.label, files)
+    content: dict[str, object] = {"name": by.name, **attachments.content_of(sent)}
+    if by.kind == "person":
+        content["person"] = by.id
     if citations:
         content["citations"] = [asdict(citation) for citation in citations]
     message = events.add_message(session, conversation, "agent", text, content, by.label, client_id)
+    session.flush()
+    attachments.send(sent, message.number)
     clocks.answered(case, message.created_at)
     log(session, by, "reply", case, message=message.number)
     return message

@@ -7,7 +7,7 @@
 | `case` | `case.<action>`; for work on signals, which customers know nothing of, `signal.<action>` |
 | `tags` | `tag.added`, `tag.corrected` when a person did it |
 | `rating` | `rating.given` |
-| `note`, `account` | nothing |
+| `note`, `account`, `read`, `customer` | nothing |
 """
 
 from __future__ import annotations

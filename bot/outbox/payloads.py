@@ -26,6 +26,8 @@ def of_conversation(conversation: Conversation) -> dict[str, Any]:
         "language": conversation.language,
         "owner": conversation.owner,
         "account": conversation.account_id,
+        "customer": conversation.customer_id,
+        "verified": conversation.customer_id is not None,
     }
 
 
@@ -51,6 +53,7 @@ def _message(session: Session, event: Event) -> dict[str, Any]:
         "number": message.number,
         "author": message.author,
         "text": message.text,
+        "attachments": message.content.get("attachments", []),
         "created_at": message.created_at.isoformat(),
     }
 

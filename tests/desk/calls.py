@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
+from bot.conversation.models import now
 from bot.people.roles import PERMISSIONS_OF, Permission
 from tests.described import Operation
-from tests.desk.world import Place, World
+from tests.desk.world import FACE, LOGO, Place, World
 
 API = "/api/v1"
 VISITORS = f"{API}/conversations/{{conversation_id}}"
@@ -18,18 +20,21 @@ class Request:
     """What is sent with an operation so that it can be carried out.
 
     Attributes:
+        query: Behind the path.
         case: Which case of the queue the path means.
         also: Permissions it takes beside `x-permission`.
         conflict: It is refused with 409 for its sake alone: there is nothing to be undone.
     """
 
     body: dict[str, Any] | None = None
+    query: str = ""
     case: str = "case"
     also: frozenset[Permission] = frozenset()
     conflict: bool = False
 
 
 AGENT = PERMISSIONS_OF["agent"]
+END = (now() + dt.timedelta(days=1)).isoformat()
 SIGNALS: frozenset[Permission] = frozenset({"signals:read"})
 _TEXT = {"text": "Is it on?"}
 # What each operation is sent; those left out need nothing.
@@ -37,7 +42,16 @@ REQUESTS: dict[Operation, Request] = {
     ("post", VISITORS + "/messages"): Request({"client_id": "m", **_TEXT}),
     ("post", VISITORS + "/messages/{number}/thumb"): Request({"thumb": "up"}),
     ("post", VISITORS + "/rating"): Request({"case": "case", "csat": 5}),
+    ("post", VISITORS + "/read"): Request({"number": 1}),
+    ("post", VISITORS + "/context"): Request({"title": "Prices"}),
     ("post", VISITORS + "/contact"): Request({"email": "me@example.com"}),
+    ("post", f"{API}/visitors/me/identity"): Request({"token": "identity"}),
+    ("post", f"{API}/visitors/me/invitations/{{invitation_id}}/outcome"): Request({"outcome": "shown"}),
+    ("post", f"{API}/invitations"): Request(
+        {"external_id": "new", "account": "acme", "texts": {"en": "Hello"}, "expires_at": END}
+    ),
+    ("post", VISITORS + "/attachments"): Request({"any": "text"}, "name=a.txt&client_id=n"),
+    ("post", f"{API}/cases/{{number}}/attachments"): Request({"any": "text"}, "name=a.txt&client_id=n"),
     ("post", VISITORS + "/corrections"): Request({"number": 1, "name": "defect", "verdict": "confirm"}),
     ("put", VISITORS + "/account"): Request({"account": "acme"}),
     ("post", f"{API}/cases/{{number}}/transfer"): Request({"queue": "success"}),
@@ -73,14 +87,20 @@ def sent(world: World, operation: Operation, place: Place) -> tuple[str, dict[st
     """The path and the body of a request that can be carried out."""
     request = REQUESTS.get(operation, Request())
     path = operation[1]
-    identifier = world.webhook if "webhooks" in path else world.token if "tokens" in path else world.person
+    named = {"webhooks": world.webhook, "tokens": world.token, "invitations": world.invitation}
+    identifier = next((found for name, found in named.items() if name in path), world.person)
     values = {
         "conversation_id": place.conversation,
         "number": 2 if "thumb" in path else getattr(place, request.case),
         "account": "acme",
+        "customer": world.customer,
+        "invitation_id": "page",
+        "attachment_id": place.file,
+        "digest": LOGO.digest if "logo" in path else FACE,
         "id": world.delivery if "deliveries" in path else identifier,
     }
     body = request.body and {
-        key: getattr(place, value) if value in ("case", "twin") else value for key, value in request.body.items()
+        key: getattr(place, value) if value in ("case", "twin", "identity") else value
+        for key, value in request.body.items()
     }
-    return path.format(**values), body
+    return path.format(**values) + (f"?{request.query}" if request.query else ""), body

@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from bot.attachments.intake import Intake
+from bot.attachments.limits import Limits
 from bot.errors import EncoderError
 from bot.knowledge.answer import Answerer
 from bot.outbox.models import Webhook
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 CASE = f"{API}/cases/{{number}}"
 # In queries, where nothing else can be wrong.
-WRONG = {"limit": 0, "queue": "none"}
+WRONG = {"limit": 0, "queue": "none", "days": 0}
 
 
 class Recorder:
@@ -67,9 +69,23 @@ class Recorder:
         await self.send(operation, token=self._narrow[described["x-permission"]])
         body = REQUESTS.get(operation, Request()).body
         if "{" in path:
-            missing = {"conversation_id": "f" * 32, "number": 2**31 - 1, "account": "other", "id": "f" * 32}
+            missing = {
+                "conversation_id": "f" * 32,
+                "number": 2**31 - 1,
+                "account": "other",
+                "customer": "nobody",
+                "id": "f" * 32,
+                "attachment_id": "f" * 32,
+            }
             await self.send(operation, path=path.format(**missing))
-            wrong = {"conversation_id": "x", "number": 0, "account": "%20", "id": "x"}
+            wrong = {
+                "conversation_id": "x",
+                "number": 0,
+                "account": "%20",
+                "customer": "c" * 101,
+                "id": "x",
+                "attachment_id": "x",
+            }
             await self.send(operation, path=path.format(**wrong))
         if body is not None:
             await self.send(operation, body={**body, "more": 1})
@@ -104,6 +120,18 @@ async def specially(recorder: Recorder) -> None:
     await recorder.twice(report)
     await recorder.twice(report, body={**(REQUESTS[report].body or {}), "name": "goal"})
     await recorder.twice(("post", f"{API}/conversations/{{conversation_id}}/corrections"))
+    upload, files = ("post", f"{CASE}/attachments"), world.state.files
+    await recorder.send(upload, path=f"{API}/cases/{2**31 - 1}/attachments?name=a.txt&client_id=n")
+    await recorder.twice(upload)
+    await recorder.twice(upload, body={"other": "text"})
+    for limits in (Limits(max_bytes=5), Limits(enabled=False), Limits(scanner=("no-such-program",))):
+        world.state.files = Intake(limits)
+        await recorder.send(upload)
+    world.state.files = files
+    invite = ("post", f"{API}/invitations")
+    await recorder.twice(invite)
+    await recorder.twice(invite, body={**(REQUESTS[invite].body or {}), "after": 1})
+    await recorder.send(("get", f"{API}/invitations"), params={"before": "f" * 32})
     claim = ("post", f"{API}/signals/{{number}}/claim")
     await recorder.send(claim, body={"version": 99})
     for name in ("done", "not-a-signal"):

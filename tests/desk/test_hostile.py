@@ -12,93 +12,28 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from bot.app import MAX_BODY
-from bot.conversation import events
 from bot.conversation.changes import Changes, bells
 from bot.conversation.delivery import Delivery
-from bot.conversation.models import Conversation, MessageTag, now
+from bot.conversation.models import now
 from bot.desk.inbox import live
 from bot.desk.pages import HERE
+from bot.edge import MAX_BODY
 from bot.handoff import cases
-from bot.handoff.models import Escalation, Note, Rating
+from bot.handoff.models import Escalation, Note
 from bot.knowledge.render import to_html
-from bot.outbox.models import Outgoing, Webhook
 from bot.people import people, sessions
-from bot.people.models import ApiToken, AuditEntry, DeskSession, Draft, Person, SavedReply
+from bot.people.models import DeskSession, Draft, Person
 from bot.people.roles import operator
-from bot.success.models import Account, AccountSignal
 from tests.desk.rig import Browser, add_person, browser, new_app, new_desk, signed_in
 from tests.desk.shop import Shop, open_shop
 from tests.desk.test_live import listening
+from tests.injection.infected import infect
+from tests.injection.payloads import BY_KIND, PAYLOADS
 
 pytestmark = pytest.mark.slow
 
-# "pwn" marks what must never become markup. After OWASP's and PortSwigger's lists of filter evasions.
-PAYLOADS = (
-    "<script>pwn(1)</script>",
-    "</script><script>pwn(1)</script>",
-    "<ScRiPt src=//pwn.example/x.js></sCrIpT>",
-    "<script\x20type='text/javascript'>pwn(1)</script>",
-    "<scr<script>ipt>pwn(1)</scr</script>ipt>",
-    "<script/pwn src=data:,pwn(1)></script>",
-    "<img src=x onerror=pwn(1)>",
-    "<img/src/onerror=pwn(1)>",
-    "<img src='x' onerror='pwn(1)'//",
-    "<IMG SRC=javascript:pwn(1)>",
-    "<svg onload=pwn(1)>",
-    "<svg/onload=pwn(1)//",
-    "<svg><script>pwn&lpar;1&rpar;</script></svg>",
-    "<svg><a xlink:href=javascript:pwn(1)><text>x</text></a></svg>",
-    "<svg><animate onbegin=pwn(1) attributeName=x></svg>",
-    "<math><mtext><table><mglyph><style><img src=x onerror=pwn(1)>",
-    "<body onload=pwn(1)>",
-    "<iframe src=javascript:pwn(1)></iframe>",
-    "<iframe srcdoc='<script>pwn(1)</script>'></iframe>",
-    "<object data=data:text/html,pwn></object>",
-    "<embed src=javascript:pwn(1)>",
-    "<form action=javascript:pwn(1)><input type=submit></form>",
-    "<button formaction=javascript:pwn(1)>x</button>",
-    "<input autofocus onfocus=pwn(1)>",
-    "<details open ontoggle=pwn(1)>",
-    "<video><source onerror=pwn(1)></video>",
-    "<a href=javascript:pwn(1)>x</a>",
-    "<a href='java&#10;script:pwn(1)'>x</a>",
-    "<base href=//pwn.example/>",
-    "<meta http-equiv=refresh content='0;url=//pwn.example/'>",
-    "<link rel=stylesheet href=//pwn.example/x.css>",
-    "<style>@import '//pwn.example/x.css';</style>",
-    "<div style=background:url(//pwn.example)>",
-    "<template><script>pwn(1)</script></template>",
-    "<noscript><p title='</noscript><img src=x onerror=pwn(1)>'>",
-    "<!--><img src=x onerror=pwn(1)>-->",
-    "<![CDATA[><script>pwn(1)</script>]]>",
-    "<div hx-get=/desk/people hx-trigger=load data-pwn>",
-    "<div hx-on:load=pwn(1)>",
-    "<div data-hx-post='/desk/sign-out' hx-trigger='load'>pwn",
-    '" onmouseover=pwn(1) x="',
-    "' onmouseover=pwn(1) x='",
-    '" autofocus onfocus=pwn(1) "',
-    "`onmouseover=pwn(1)`",
-    'x" hx-post="/desk/sign-out" hx-trigger="load" pwn="',
-    "</textarea><script>pwn(1)</script>",
-    "</title><script>pwn(1)</script>",
-    "</select></form><img src=x onerror=pwn(1)>",
-    "[pwn](javascript:pwn(1))",
-    "[pwn](JaVaScRiPt:pwn(1))",
-    "[pwn](&#106;avascript:pwn(1))",
-    "[pwn](data:text/html;base64,PHNjcmlwdD4=)",
-    "[pwn](vbscript:pwn(1))",
-    "![pwn](x onerror=pwn(1))",
-    '[pwn](<https://example.com/" onclick=pwn(1) x=">)',
-    '<https://example.com/"onmouseover=pwn(1)>',
-    '```pwn" onclick=pwn(1)\nx\n```',
-    "[pwn]: javascript:pwn(1)\n\n[pwn]",
-    "{{ pwn.__class__ }} {% raw %} {pwn} {0} %(pwn)s ${pwn}",
-    "&lt;script&gt;pwn(1)&lt;/script&gt; &#60;img onerror=pwn(1)&#62;",
-    "\u202e<script>pwn(1)</script>\u2028<img src=x onerror=pwn(1)>",
-    "<\u0131mg src=x onerror=pwn(1)> \uff1cscript\uff1epwn(1)\uff1c/script\uff1e",
-)
-SCHEMES = re.compile(r"(?:https?:|mailto:|tel:|[/?#]|[\w.%-]*(?:[/?#]|$))", re.IGNORECASE)
+SOME = PAYLOADS[::8]
+SCHEMES = re.compile(r"(?:https?:|mailto:|tel:|[/?#]|[\w.-]*(?:[%/?#]|$))", re.IGNORECASE)
 LOADS = ("href", "src", "action", "data", "content")
 PART = {"hx-request": "true"}
 
@@ -196,94 +131,31 @@ async def shop(engine: Engine) -> Shop:
     return open_shop(engine, Changes(engine, bells(delivery)), delivery=delivery)
 
 
-def test_the_list_is_long_and_the_reader_sees() -> None:
-    assert len(set(PAYLOADS)) >= 60
-    raw = [
-        payload for payload in PAYLOADS if payload.startswith("<") and payload[1].isascii() and "https:" not in payload
-    ]
-    assert [payload for payload in raw if not complaints(f"{payload}</p>")] == []
+def test_the_reader_sees() -> None:
+    raw = [payload for payload in BY_KIND["tags"] if payload[1:].isascii() and "https:" not in payload]
+    unseen = [payload for payload in raw if not complaints(f"{payload}</p>")]
+    assert len(raw) > 60
+    assert len(unseen) < 10
     assert complaints('<a href="java\nscript:pwn(1)">x</a><p class="x" title="&lt;b onclick=pwn&gt;">ok</p>')[:1] == [
         "<a href='java\\nscript:pwn(1)'>"
     ]
 
 
-@pytest.mark.parametrize("payload", PAYLOADS)
-def test_cleaned_markdown_is_clean(payload: str) -> None:
+@pytest.mark.parametrize("kind", BY_KIND)
+def test_cleaned_markdown_is_clean(kind: str) -> None:
+    for payload in BY_KIND[kind]:
+        _is_clean(payload)
+
+
+def _is_clean(payload: str) -> None:
     for markdown in (payload, f"# {payload}", f"- {payload}", f"|a|\n|-|\n|{payload}|", f"`{payload}`", f"> {payload}"):
         html = to_html(markdown)
         assert complaints(html) == []
         assert markup(html).names <= OURS - {"form", "input", "button", "svg", "script", "link", "meta", "textarea"}
 
 
-def _infect(shop: Shop) -> dict[int, str]:
-    """Put each payload into everything that somebody outside, or of the team, can write; gives them by case."""
-    found = {}
-    with shop.desk.changes.transaction() as session:
-        for index, payload in enumerate(PAYLOADS):
-            account = Account(
-                id=f"account-{index}", name=payload, plan=payload[:40], created_at=now(), updated_at=now()
-            )
-            session.add(account)
-            session.flush()
-            conversation = Conversation(id=f"{index:032x}", channel="webchat", audience="public", language="en")
-            conversation.token_hash = "x"
-            conversation.contact = {"name": payload, "email": payload, "time": payload}
-            conversation.account_id, conversation.customer_id = account.id, payload[:60]
-            session.add(conversation)
-            session.flush()
-            found[_write(session, shop, conversation, payload)] = payload
-            session.add(SavedReply(title=payload[:100], texts={"en": f"{payload} {{customer_name}}"}, by="x"))
-            given = {"account_id": account.id, "external_id": str(index), "name": "renewal", "source": "employee"}
-            told = {"text": payload, "quote": payload, "by": payload[:50], "probability": 0.8}
-            session.add(AccountSignal(**given, **told, occurred_at=now(), created_at=now()))
-            _administration(session, index, payload)
-    return found
-
-
-def _write(session: Session, shop: Shop, conversation: Conversation, payload: str) -> int:
-    said = events.add_message(session, conversation, "customer", payload, by="customer")
-    link = [{"title": payload, "url": "/help/x", "language": "en", "article_id": payload}]
-    content = {"citations": link, "choices": [{"label": payload, "payload": payload}]}
-    events.add_message(session, conversation, "bot", payload, content)
-    events.add_message(session, conversation, "agent", payload, {"name": payload}, "person:nobody")
-    session.flush()
-    tag = MessageTag(conversation_id=conversation.id, number=said.number, name="churn_risk", model="words")
-    tag.probability, tag.start, tag.end, tag.quote, tag.state = 0.9, 0, len(payload), payload, "open"
-    tag.origin = "model"
-    session.add(tag)
-    made = Escalation(conversation_id=conversation.id, queue="support", reason="asked_for", language="en")
-    made.opened_at_number, made.turn_number, made.waiting_since, made.created_at = 1, 1, now(), now()
-    made.contact = conversation.contact
-    session.add(made)
-    session.flush()
-    note = Note(conversation_id=conversation.id, case_id=made.id, by=f"key:{payload[:50]}", text=payload)
-    session.add_all([note, Rating(case_id=made.id, conversation_id=conversation.id, number=2, csat=1, comment=payload)])
-    session.flush()
-    events.append(session, conversation, "note", {"note": note.id}, note.by)
-    events.append(session, conversation, "rating", {"case": made.id, "csat": 1, "effort": None}, "customer")
-    odd = {"case": made.id, "action": payload, "queue": payload, "priority": payload, "reason": payload}
-    events.append(session, conversation, "case", {**odd, "resolution": payload}, f"operator:{payload[:40]}")
-    conversation.hand_to("queue:support")
-    return made.id
-
-
-def _administration(session: Session, index: int, payload: str) -> None:
-    hook = Webhook(id=f"{index:032x}", url=f"https://example.com/{payload}", secret="s", events=["*"], created_by="x")
-    hook.description, hook.active, hook.paused_reason = payload, False, payload
-    session.add(hook)
-    session.flush()
-    session.add(Outgoing(id=f"{index:032x}", webhook_id=hook.id, event="ping", payload={}, state="dead"))
-    session.get_one(Outgoing, f"{index:032x}").last_error = payload
-    token = ApiToken(id=f"{index:032x}", name=payload[:100], token_hash=f"{index:064x}", scopes=["audit:read"])
-    token.created_by = payload[:60]
-    session.add(token)
-    entry = AuditEntry(by=payload[:60], action=payload[:40], target=payload[:100], detail={payload: payload})
-    entry.address = payload[:60]
-    session.add(entry)
-
-
 async def test_words_stay_words_on_every_page(shop: Shop) -> None:
-    infected = _infect(shop)
+    infected = infect(shop, SOME)
     add_person(shop.engine, "adam@example.com", "administrator", name="</b><script>pwn(1)</script>")
     adam = await signed_in(shop.app, "adam@example.com")
     places = ["/desk?view=all", "/desk?view=all&sort=updated", "/desk/replies", "/desk/people", "/desk/tokens"]
@@ -303,7 +175,7 @@ async def test_words_stay_words_on_every_page(shop: Shop) -> None:
 @pytest.mark.parametrize("signed", [True, False])
 async def test_what_an_address_holds_stays_words(shop: Shop, signed: bool) -> None:
     one = await signed_in(shop.app, "lena@example.com") if signed else browser(shop.app)
-    for payload in PAYLOADS[::3]:
+    for payload in (payload for payload in SOME[::2] if len(payload) < 300):
         for path in ("/desk", "/desk/sign-in", "/desk/signals", "/desk/audit", "/desk/deliveries", "/desk/list"):
             names = (
                 "q",

@@ -22,7 +22,25 @@ from tests.desk.world import KEY, QUEUES, Place, World, new_world
 pytestmark = pytest.mark.slow
 
 # Where nobody needs to say who they are.
-OPEN = {("get", "/health"), ("post", f"{API}/conversations")}
+OPEN = {
+    ("get", "/health"),
+    ("get", f"{API}/faces/{{digest}}"),
+    ("get", f"{API}/widget"),
+    ("get", f"{API}/widget/logo/{{digest}}"),
+    ("post", f"{API}/visitors"),
+    ("post", f"{API}/conversations"),
+}
+# For whoever has a visitor's token, each for themselves.
+IDENTITY = ("post", f"{API}/visitors/me/identity")
+BEGIN = ("post", f"{API}/conversations")
+OF_BROWSERS = {
+    ("get", f"{API}/visitors/me"),
+    ("delete", f"{API}/visitors/me"),
+    ("get", f"{API}/conversations"),
+    ("get", f"{API}/visitors/me/invitations"),
+    ("post", f"{API}/visitors/me/invitations/{{invitation_id}}/outcome"),
+    IDENTITY,
+}
 # An account is one for all queues, and so is what its signals quote: they are for those who may read signals.
 OF_ACCOUNTS = {("get", f"{API}/accounts/{{account}}/signals")}
 
@@ -36,6 +54,7 @@ class Caller:
         permissions: They have; None for whom the team does not know.
         queues: They see; None for all.
         visits: The queue whose conversation is theirs, as its visitor.
+        browser: Whether the token is a visitor's, not the conversation's own.
     """
 
     name: str
@@ -43,6 +62,7 @@ class Caller:
     permissions: frozenset[Permission] | None = None
     queues: frozenset[str] | None = None
     visits: str = ""
+    browser: bool = False
     cookies: dict[str, str] = field(default_factory=dict)
 
     def sees(self, queue: str) -> bool:
@@ -66,6 +86,8 @@ def callers(world: World) -> list[Caller]:
         Caller("an administrator's browser", cookies={COOKIE: world.session}),
         Caller("the visitor", support.token, visits=support.queue),
         Caller("another visitor", other.token, visits=other.queue),
+        Caller("the visitor's browser", support.browser, visits=support.queue, browser=True),
+        Caller("another visitor's browser", other.browser, visits=other.queue, browser=True),
         Caller("the key", KEY, frozenset(PERMISSIONS)),
         team(world, "an agent", AGENT, "support"),
         team(world, "an agent of another queue", AGENT, "account_management"),
@@ -79,8 +101,13 @@ def callers(world: World) -> list[Caller]:
 
 def expected(caller: Caller, operation: Operation, described: dict[str, Any], place: Place) -> int:
     """The status: 401, 403, 404, or 200 for what is carried out."""
+    if operation == BEGIN and caller.token:
+        return 200 if caller.browser else 404
     if operation in OPEN:
         return 200
+    if operation in OF_BROWSERS:
+        mine = operation != IDENTITY or caller.visits == place.queue
+        return (200 if mine else 409) if caller.browser else 404
     permission = described.get("x-permission")
     if permission is None:
         return 200 if caller.visits == place.queue else 404
@@ -123,7 +150,7 @@ def test_every_route_of_the_team_names_its_permission(world: World) -> None:
             assert described["security"] == [{"Team token": []}], operation
             assert {"401", "403"} <= described["responses"].keys(), operation
         else:
-            assert operation in OPEN or operation[1].startswith(VISITORS), operation
+            assert operation in OPEN | OF_BROWSERS or operation[1].startswith(VISITORS), operation
     assert REQUESTS.keys() <= {operation for operation, _ in found}
 
 

@@ -77,6 +77,9 @@ ENTRIES: dict[Route, Entry] = {
     ("POST", "/desk/presence"): Entry(form={"online": "yes", "next": "//evil.example/"}),
     ("POST", "/desk/settings/password"): Entry(form={"current": PASSWORD, "password": "n" * 20, "again": "n" * 20}),
     ("POST", "/desk/settings/browsers"): Entry(),
+    ("POST", "/desk/settings/picture"): Entry(),
+    ("GET", "/desk/attachments/{attachment_id}"): Entry(READ),
+    ("POST", f"{CASE}/attachments"): Entry(WRITE, number=BOTH, query="name=a.txt&client_id=n"),
     ("GET", "/desk/people"): Entry("people:manage"),
     ("GET", "/desk/people/new"): Entry("people:manage"),
     ("POST", "/desk/people"): Entry("people:manage", PERSON),
@@ -112,6 +115,8 @@ ENTRIES: dict[Route, Entry] = {
     ("GET", f"{CASE}/entries"): Entry(READ, number=BOTH, query="after=0"),
     ("GET", f"{CASE}/replies"): Entry(READ, number=BOTH),
     ("GET", f"{CASE}/events"): Entry(number=BOTH, query="after=0"),
+    ("GET", f"{CASE}/transcript"): Entry(READ, number=BOTH, query="zone=Asia/Bangkok"),
+    ("POST", f"{CASE}/read"): Entry(WRITE, {"number": "1"}, number=BOTH),
     ("POST", f"{CASE}/claim"): Entry(WRITE, number=BOTH),
     ("POST", f"{CASE}/release"): Entry(WRITE),
     ("POST", f"{CASE}/transfer"): Entry(WRITE, {"to": "queue:success", "note": "Mind."}, number=BOTH),
@@ -254,11 +259,11 @@ def requests(world: World, route: Route) -> Iterator[tuple[str, str, Place]]:
     kind = route[1].split("/")[2] if route[1].count("/") > 1 else ""
     values = {"people": world.person, "tokens": world.token, "webhooks": world.webhook, "deliveries": world.delivery}
     named = {"id": values.get(kind, ""), "action": "pause", "account": "acme"}
-    if "{number}" not in path:
+    if not {"{number}", "{attachment_id}"} & set(path.partition("?")[0].split("/")):
         yield path.format(**named), "", next(iter(world.places.values()))
         return
     for place, name in itertools.product(world.places.values(), entry.number):
-        yield path.format(number=getattr(place, name), **named), name, place
+        yield path.format(number=getattr(place, name), attachment_id=place.file, **named), name, place
 
 
 def form(world: World, entry: Entry, place: Place) -> dict[str, Any]:
@@ -302,6 +307,7 @@ async def test_nobody_does_or_reads_what_is_not_theirs(desk: Desk, http: httpx.A
         for path, name, place in itertools.islice(requests(world, route), 1 if caller.role is None else None):
             headers = {"cookie": f"{COOKIE}={caller.token}"} if caller.token else {}
             headers |= {"authorization": f"Bearer {caller.bearer}"} if caller.bearer else {}
+            headers |= {"x-csrf-token": csrf_of(caller.token)} if route[0] == "POST" else {}
             sent = {"csrf": csrf_of(caller.token), **form(world, entry, place)} if route[0] == "POST" else None
             desk.state.looks = 2
             before = world.changes

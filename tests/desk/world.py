@@ -16,6 +16,9 @@ from sqlalchemy import Engine, StaticPool, create_engine
 from sqlalchemy.orm import Session
 
 from bot.app import create_app
+from bot.attachments import store as store_files
+from bot.attachments.models import Picture
+from bot.channels.webchat.site import Logo, Site
 from bot.channels.webchat.state import WebchatState
 from bot.conversation import events
 from bot.conversation.changes import Changes
@@ -25,21 +28,29 @@ from bot.conversation.records import StoredMessage
 from bot.conversation.service import ConversationService
 from bot.conversation.store import ConversationStore
 from bot.conversation.tags import record
+from bot.customers import visitors
+from bot.customers.identify import identify
+from bot.customers.models import Customer
 from bot.desk.state import KEY_HOLDER, TeamState
 from bot.dialogue.turn import Queue
 from bot.handoff.models import Escalation, Note, Rating
+from bot.handoff.queues import default_queues
 from bot.knowledge.answer import Answerer
 from bot.outbox.models import Outgoing, Webhook
 from bot.people import sessions, tokens
 from bot.people.models import ApiToken, Person, SavedReply
 from bot.people.roles import Permission
+from bot.success.invitations import made
 from bot.success.models import Account
 from tests.conversation.fakes import domain_replies, new_database
+from tests.customers.signing import Website
 from tests.desk.rig import QUICK
 from tests.tagging.fakes import word_tagger
 
 KEY = "k" * 16
 TAG = word_tagger({"printer": "defect", "two more cafés": "expansion"})
+FACE = "f" * 64
+LOGO = Logo(b"\x89PNG\r\n\x1a\n", "image/png")
 QUEUES: tuple[Queue, ...] = ("support", "account_management")
 
 
@@ -50,21 +61,27 @@ class Place:
     Attributes:
         secret: A word that stands in all that was said or written there.
         conversation: With `case` (open, nobody has it), `work` on signals, and a note.
-        token: The visitor's.
+        token: The conversation's own.
+        browser: A visitor's, who is identified as the conversation's customer.
+        identity: A token that vouches for that customer.
         twin: Another open case of the same customer.
         closed: A closed case with a rating, in a conversation of its own.
         reply: A saved reply.
+        file: Id of a file the customer sent; the secret stands in it.
     """
 
     queue: str
     secret: str
     conversation: str
     token: str
+    browser: str
+    identity: str
     case: int
     work: int
     twin: int
     closed: int
     reply: int
+    file: str
 
 
 @dataclass
@@ -81,9 +98,11 @@ class World:
     state: TeamState
     places: dict[str, Place]
     person: str
+    customer: str
     webhook: str
     delivery: str
     token: str
+    invitation: str
     session: str
     _live: sqlite3.Connection
     _saved: sqlite3.Connection = field(default_factory=lambda: sqlite3.connect(":memory:"))
@@ -146,10 +165,15 @@ class _StoresOnly:
         return await asyncio.to_thread(self._store.create, channel, audience, language or "en")
 
     async def post(
-        self, conversation_id: str, client_id: str, text: str, choice: str | None = None
+        self,
+        conversation_id: str,
+        client_id: str,
+        text: str,
+        choice: str | None = None,
+        files: Sequence[str] = (),
     ) -> tuple[StoredMessage, bool]:
         """As `ConversationService.post`, but nobody answers."""
-        return await asyncio.to_thread(self._store.add_customer_message, conversation_id, client_id, text, {})
+        return await asyncio.to_thread(self._store.add_customer_message, conversation_id, client_id, text, {}, files)
 
 
 def _in_memory() -> tuple[Engine, sqlite3.Connection]:
@@ -173,9 +197,13 @@ def new_world() -> World:
     state = TeamState(
         changes, TAG, KEY, delivery=delivery, answerer=lambda: articles, say=domain_replies().reply, passwords=QUICK
     )
-    webchat = WebchatState(cast(ConversationService, _StoresOnly(store)), store, delivery, lambda: articles)
-    app = create_app(webchat, state, lambda: True)
-    places: dict[str, Place] = {queue: _place(store, changes, queue) for queue in QUEUES}
+    website = Website()
+    webchat = WebchatState(
+        cast(ConversationService, _StoresOnly(store)), store, delivery, lambda: articles, identity=website.trusted
+    )
+    app = create_app(webchat, state, lambda: True, site=Site(logo=LOGO))
+    places: dict[str, Place] = {queue: _place(store, changes, website, queue) for queue in QUEUES}
+    tomorrow = now() + dt.timedelta(days=1)
     with changes.transaction() as session:
         ada, boss = (
             Person(id=name[0] * 32, email=f"{name}@example.com", name=name.title(), role=role, languages=[])
@@ -186,26 +214,37 @@ def new_world() -> World:
         session.flush()
         session.add(Outgoing(id="d" * 32, webhook_id=webhook.id, event="case.opened", payload={}, state="dead"))
         session.add(Account(id="acme", created_at=now(), updated_at=now()))
+        session.add(ann := Customer(id="ann"))
+        hello, _ = made.create(session, KEY_HOLDER, made.NewInvitation("hello", "ann", None, {"en": "Hello"}, tomorrow))
         old, _ = tokens.create_token(session, KEY_HOLDER, "Old", ["audit:read"])
+        session.add(Picture(digest=FACE, media_type="image/jpeg", data=b"a face"))
         signed_in = sessions.start(session, boss)
-    return World(engine, app, state, places, ada.id, webhook.id, "d" * 32, old.id, signed_in, live)
+    return World(engine, app, state, places, ada.id, ann.id, webhook.id, "d" * 32, old.id, hello.id, signed_in, live)
 
 
-def _place(store: ConversationStore, changes: Changes, queue: str) -> Place:
+def _place(store: ConversationStore, changes: Changes, website: Website, queue: str) -> Place:
     secret = f"secret-of-{queue}"
     here, token = store.create("webchat", "public", "en")
     others = [store.create("webchat", "public", "en")[0] for _ in range(2)]
     contact = {"name": secret, "email": f"{secret}@example.com"}
-    numbers = []
+    numbers: list[int] = []
+    files: list[str] = []
+    vouched = website.token(f"customer of {queue}")
     with changes.transaction() as session:
+        visitor, browser = visitors.create(session, "")
+        identify(session, visitor.id, website.trusted.check(vouched), True, default_queues())
         for identifier in (here, *others):
             conversation = events.locked(session, identifier)
             conversation.customer_id = f"customer of {queue}"
             conversation.contact = contact
             words = f"The printer is dead, says {secret}. We open two more cafés."
-            events.add_message(session, conversation, "customer", words, by="customer")
+            kept = store_files.keep(session, identifier, "customer", "f", "a.txt", "text/plain", secret.encode())
+            content = store_files.content_of([kept])
+            events.add_message(session, conversation, "customer", words, content, by="customer")
             events.add_message(session, conversation, "bot", f"Is it on, {secret}?", {"decision": "answer"})
             session.flush()
+            store_files.send([kept], 1)
+            files.append(kept.id)
             record(session, identifier, 1, TAG(words, "en"))
             question = Decided(conversation_id=identifier, turn_number=1, question_number=1, reply_number=2)
             question.decision, question.confidence, question.article_id = "answer", 0.9, "printer"
@@ -225,7 +264,20 @@ def _place(store: ConversationStore, changes: Changes, queue: str) -> Place:
         reply = SavedReply(title=secret, texts={"en": secret}, queue=queue, by="person:ada")
         session.add(reply)
         session.flush()
-        return Place(queue, secret, here, token, numbers[0], work.id, numbers[1], numbers[2], reply.id)
+        return Place(
+            queue,
+            secret,
+            here,
+            token,
+            browser,
+            vouched,
+            numbers[0],
+            work.id,
+            numbers[1],
+            numbers[2],
+            reply.id,
+            files[0],
+        )
 
 
 def _case(session: Session, conversation: Conversation, queue: str, **values: Any) -> Escalation:

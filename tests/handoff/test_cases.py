@@ -92,7 +92,7 @@ def test_claim(session: Session, conversation: Conversation, case: Escalation, a
     assert conversation.owner_version == version + 1
     assert told(session, conversation, before) == [("case", "claimed", False), ("owner", "agent", True)]
     owner = events.events_after(session, conversation.id, before, True)[-1]
-    assert owner.data == {"owner": "agent", "name": "Ada"}
+    assert owner.data == {"owner": "agent", "name": "Ada", "person": ada.id}
     assert [(entry.by, entry.action, entry.target) for entry in entries(session)] == [
         (f"person:{ada.id}", "case.claim", f"case:{case.id}")
     ]
@@ -221,6 +221,7 @@ def test_reply_takes_the_case_and_stops_the_clock(
     sent = cases.reply(session, case.id, ada, "I look at it.", "c1", conversation.last_number, cited)
     assert sent.content == {
         "name": "Ada",
+        "person": ada.id,
         "citations": [{"article_id": "reset", "title": "Reset", "url": "/help/reset", "language": "en"}],
     }
     assert (case.assignee, case.waiting_since, case.first_response_state) == (ada.id, None, "met")

@@ -57,9 +57,17 @@ def test_a_message_with_its_conversation(
         "language": "tr",
         "owner": "bot",
         "account": "acme",
+        "customer": None,
+        "verified": False,
     }
     assert payload["data"].pop("created_at")
-    assert payload["data"] == {"number": 1, "author": "customer", "text": "Çay soğuk", "by": "customer"}
+    assert payload["data"] == {
+        "number": 1,
+        "author": "customer",
+        "text": "Çay soğuk",
+        "attachments": [],
+        "by": "customer",
+    }
 
 
 def test_a_case_as_it_is_after_the_change(

@@ -22,6 +22,7 @@ AREAS = (
     "signal",
     "reply",
     "account",
+    "invitation",
     "conversation",
 )
 

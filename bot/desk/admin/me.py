@@ -1,4 +1,4 @@
-"""What people set for themselves: available or away, language, theme, sound, password; where they are signed in."""
+"""What people set for themselves: available or away, language, theme, sound, picture, password, signed-in browsers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import Any
 from fastapi import Request, Response
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
+from starlette.datastructures import UploadFile
 
+from bot.attachments import faces
 from bot.desk.admin.shared import Problems, problems_of
 from bot.desk.desk_state import DeskState
 from bot.desk.pages import (
     Form,
+    FormWithFile,
     Me,
     SignedIn,
     State,
@@ -105,6 +108,22 @@ def presence(request: Request, me: Me, state: State, form: Form) -> Response:
             person.online = online
             audit.note(session, me.principal, "person.online" if online else "person.away", f"person:{person.id}")
     return redirect(request, own_path(text(form, "next")))
+
+
+@router.post("/settings/picture")
+def picture(request: Request, me: Me, state: State, form: FormWithFile) -> Response:
+    """Set the picture that customers see, or take it away."""
+    sent = form.get("picture")
+    made: bytes | None = None
+    if isinstance(sent, UploadFile):
+        try:
+            made = faces.squared(sent.file.read(faces.MOST_BYTES + 1))
+        except FieldError as error:
+            return _shown(request, me, state, 422, problems_of(request, error))
+    with state.changes.transaction() as session:
+        faces.set_face(session, _own(session, me), made)
+        audit.note(session, me.principal, "person.picture", f"person:{me.person.id}", {"set": made is not None})
+    return redirect(request, "/desk/settings", done="picture" if made else "no_picture")
 
 
 @router.post("/settings/password")

@@ -9,6 +9,9 @@ from bot.desk.api import (
     audit,
     case,
     cases,
+    customers,
+    files,
+    invitations,
     lists,
     people,
     saved_replies,
@@ -20,7 +23,7 @@ from bot.desk.api import (
 
 router = APIRouter()
 for area in (
-    *(lists, case, cases, transcript, tags, accounts, signal_work),
+    *(lists, case, cases, files, transcript, tags, accounts, customers, signal_work, invitations),
     *(saved_replies, people, webhooks, audit),
 ):
     router.include_router(area.router)

@@ -42,6 +42,8 @@ def read_case(number: CaseNumber, state: State, by: By) -> CaseDetail:
             owner=conversation.owner,
             last_number=conversation.last_number,
             last_event=conversation.last_event,
+            read_by_customer=conversation.read_by_customer,
+            read_by_team=conversation.read_by_team,
             summary=_summary(conversation.id, summarise(session, conversation.id, state.half_life)),
             customer=_customer(customer_of(session, conversation, by, state.half_life)),
         )
@@ -60,7 +62,7 @@ def read_suggestions(number: CaseNumber, state: State, by: By) -> Suggestions:
         language = conversation.language
         text = session.scalar(
             select(Message.text)
-            .where(Message.conversation_id == conversation.id, Message.author.in_(SPEAKERS))
+            .where(Message.conversation_id == conversation.id, Message.author.in_(SPEAKERS), Message.text != "")
             .order_by(Message.number.desc())
             .limit(1)
         )
@@ -82,6 +84,8 @@ def _customer(customer: Customer) -> CustomerOut:
     return CustomerOut(
         verified=customer.verified,
         customer_id=customer.customer_id,
+        name=customer.name,
+        email=customer.email,
         contact=contact_out(customer.contact),
         account=KnownAccountOut.model_validate(account, from_attributes=True) if account else None,
         earlier=[EarlierOut.model_validate(one, from_attributes=True) for one in customer.earlier],

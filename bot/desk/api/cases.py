@@ -74,10 +74,11 @@ def transfer(number: CaseNumber, body: Transfer, state: State, by: By) -> CaseOu
 )
 def reply(number: CaseNumber, body: NewReply, state: State, by: By, response: Response) -> TeamMessage:
     """Write to the customer. Who replies to a case nobody has takes it. The same `client_id` is the same message."""
-    text = clean_text(body.text, state.max_length)
+    said = body.text or ""
+    text = "" if body.attachments and not said.strip() else clean_text(said, state.max_length)
     with state.transaction() as session:
         citations = public_citations(state.answerer(), body.citations) if body.citations else ()
-        message = cases.reply(session, number, by, text, body.client_id, body.seen_number, citations)
+        message = cases.reply(session, number, by, text, body.client_id, body.seen_number, citations, body.attachments)
         # What was sent before leaves no event.
         response.status_code = 201 if session.info.get(events.TOUCHED) else 200
         return team_messages(session, [message])[0]

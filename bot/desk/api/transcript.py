@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
@@ -11,6 +12,8 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from bot.attachments.described import AttachmentOut
+from bot.attachments.store import files_of
 from bot.conversation.events import Happened, events_after
 from bot.conversation.models import Conversation, Decided, Message, Reaction
 from bot.conversation.tags import SPEAKERS
@@ -55,7 +58,12 @@ def read_case_messages(number: CaseNumber, state: State, by: By, after: After = 
             .limit(limit)
         )
         messages = team_messages(session, list(session.scalars(query)))
-        return Transcript(messages=messages, last_number=conversation.last_number)
+        return Transcript(
+            messages=messages,
+            last_number=conversation.last_number,
+            read_by_customer=conversation.read_by_customer,
+            read_by_team=conversation.read_by_team,
+        )
 
 
 @router.get("/cases/{number}/notes", **allowed("conversations:read"), responses={**NO_CASE, **INVALID})
@@ -70,7 +78,7 @@ def read_notes(number: CaseNumber, state: State, by: By) -> Notes:
 
 @router.get("/cases/{number}/events", **allowed("conversations:read"), responses={**NO_CASE, **INVALID})
 def read_case_events(number: CaseNumber, state: State, by: By, after: After = 0, limit: Limit = 100) -> Events:
-    """All that happened in a case's conversation: messages, owners, cases, notes, tags, ratings, the account."""
+    """All that happened in a case's conversation: messages, owners, cases, notes, tags, ratings, what was read …"""
     with state.transaction() as session:
         case = access.see_case(session, number, by)
         found, read = _events(session, case.conversation_id, after, by, limit)
@@ -208,6 +216,7 @@ def _message(message: Message, decided: Decided | None, thumb: str | None) -> Te
         html=None if message.author in SPEAKERS else to_html(message.text),
         choices=[TeamChoice(label=one["label"], payload=one["payload"]) for one in content.get("choices", ())],
         citations=[TeamCitation(**one) for one in content.get("citations", ())],
+        attachments=[AttachmentOut(**asdict(file)) for file in files_of(content)],
         decision=decided.decision if decided else None,
         confidence=round(decided.confidence, 4) if decided else None,
         thumb=_THUMBS.get(thumb or ""),

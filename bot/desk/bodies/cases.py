@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from bot.attachments.described import Ids
 from bot.desk.bodies.fields import Given
 from bot.dialogue.turn import Queue
 from bot.handoff.cases import Priority, Resolution
@@ -71,7 +72,8 @@ class NewReply(Given):
     """A message to the customer."""
 
     client_id: ClientId = Field(description="Your own id for it. The same id again is the same message.")
-    text: Text
+    text: Text | None = Field(None, description="What is said; may be left out where files are sent.")
+    attachments: Ids = Field([], description="Ids of files uploaded for it.")
     seen_number: Number | None = Field(
         None, description="The newest message you had seen: when something was said since, 409 `stale`. Null sends."
     )

@@ -108,6 +108,8 @@ class CustomerOut(BaseModel):
 
     verified: bool = Field(description="Whether somebody vouches for it; a contact alone is only what they say.")
     customer_id: str | None
+    name: str | None = Field(description="As the verified identity says.")
+    email: str | None = Field(description="As the verified identity says.")
     contact: ContactOut | None
     account: KnownAccountOut | None = Field(description="Null if it is not known, or needs `accounts:read`.")
     earlier: list[EarlierOut] = Field(description="Other conversations the token sees, the newest first.")
@@ -120,5 +122,7 @@ class CaseDetail(CaseOut):
     owner: str = Field(description="Of the conversation: `bot`, `queue:<name>` or `agent:<id>`.")
     last_number: int = Field(description="Of the newest message: send it as `seen_number` of a reply.")
     last_event: int = Field(description="Of the newest event.")
+    read_by_customer: int = Field(description="Number of the newest message the customer has seen; 0 for none.")
+    read_by_team: int = Field(description="Number of the newest message a person of the team has seen; 0 for none.")
     summary: SummaryOut
     customer: CustomerOut

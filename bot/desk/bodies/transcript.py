@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from bot.attachments.described import AttachmentOut
+
 Author = Literal["customer", "employee", "bot", "agent"]
 
 
@@ -53,6 +55,7 @@ class TeamMessage(BaseModel):
     html: str | None = Field(description="The text as safe HTML; null for what customers and employees wrote.")
     choices: list[TeamChoice]
     citations: list[TeamCitation]
+    attachments: list[AttachmentOut]
     decision: Literal["answer", "clarify", "hand_off"] | None
     confidence: float | None = Field(description="Probability that the bot's answer is right.")
     thumb: Literal["up", "down"] | None
@@ -64,13 +67,15 @@ class Transcript(BaseModel):
 
     messages: list[TeamMessage]
     last_number: int = Field(description="Of the newest message there is: send it as `seen_number` of a reply.")
+    read_by_customer: int = Field(description="Number of the newest message the customer has seen; 0 for none.")
+    read_by_team: int = Field(description="Number of the newest message a person of the team has seen; 0 for none.")
 
 
 class EventOut(BaseModel):
     """Something that happened in a conversation."""
 
     number: int
-    kind: Literal["message", "owner", "case", "note", "tags", "rating", "account"]
+    kind: Literal["message", "owner", "case", "note", "tags", "rating", "account", "read", "customer"]
     visible: bool = Field(description="Whether the customer sees it too.")
     by: str
     data: dict[str, Any]

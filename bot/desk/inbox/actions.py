@@ -157,14 +157,15 @@ def tags(request: Request, number: Number, me: Me, state: State, form: Form) -> 
 @router.post("/cases/{number}/reply")
 def reply(request: Request, number: Number, me: Me, state: State, form: Form) -> Response:
     """Write to the customer; what was said meanwhile is shown first, and nothing sent."""
-    said = _cleaned(state, text(form, "text"))
+    files = texts(form, "attachment")
+    said = _optional(state, text(form, "text")) if files else _cleaned(state, text(form, "text"))
     seen = whole(text(form, "seen_number"))
     client_id = _client_id(form)
     articles = texts(form, "citation")
     citations = public_citations(state.answerer(), articles) if articles else ()
     try:
         with state.changes.transaction() as session:
-            cases.reply(session, number, me.principal, said, client_id, seen, citations)
+            cases.reply(session, number, me.principal, said, client_id, seen, citations, files)
             case = access.see_case(session, number, me.principal)
             drafts.drop(session, case.conversation_id, me.person.id, "reply")
     except cases.Stale:

@@ -8,6 +8,7 @@ from typing import Literal
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from bot.attachments.store import words_of
 from bot.conversation.models import Conversation, Event, Message
 from bot.desk.inbox.rows import customer_of, short
 from bot.handoff.access import visible
@@ -81,7 +82,9 @@ def news(session: Session, by: Principal, before: News) -> News:
         before: What they know.
     """
     last = before.last
-    query = select(Event).where(Event.id > last - OVERLAP).order_by(Event.id).limit(OVERLAP + BATCH)
+    # What was read changes no list.
+    wanted = Event.id > last - OVERLAP, Event.kind != "read"
+    query = select(Event).where(*wanted).order_by(Event.id).limit(OVERLAP + BATCH)
     events = [event for event in session.scalars(query) if event.id not in before.known]
     if not events:
         return News(last, False, (), before.known)
@@ -111,13 +114,13 @@ def news(session: Session, by: Principal, before: News) -> News:
 def _notice(
     session: Session, by: Principal, event: Event, case: Escalation, conversation: Conversation
 ) -> Notice | None:
-    customer = customer_of(case, conversation)
+    customer = customer_of(session, case, conversation)
     if event.kind == "message" and event.by in ("customer", "employee") and case.assignee == by.id:
         number = event.data["number"]
-        text = session.scalar(
-            select(Message.text).where(Message.conversation_id == conversation.id, Message.number == number)
-        )
-        return Notice("reply", case.id, customer, short(text or "", _LONGEST))
+        message = session.scalars(
+            select(Message).where(Message.conversation_id == conversation.id, Message.number == number)
+        ).one()
+        return Notice("reply", case.id, customer, short(words_of(message.text, message.content), _LONGEST))
     if event.kind != "case" or event.data.get("case") != case.id or event.data.get("action") not in _ARRIVES:
         return None
     if case.assignee == by.id:

@@ -16,6 +16,7 @@ from fastapi import Header, Query, Request
 from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
 
+from bot.conversation import reading
 from bot.conversation.delivery import BOT
 from bot.conversation.models import Conversation
 from bot.desk.desk_state import DeskState
@@ -91,13 +92,14 @@ async def list_events(
 
 @dataclass(frozen=True)
 class _Seen:
-    """What is new in a conversation, and who looks at it."""
+    """What is new in a conversation, who looks at it, and what the customer has seen."""
 
     entries: list[transcript.Entry]
     kinds: set[str]
     last: int
     lookers: tuple[drafts.Looker, ...]
     customer: str
+    read: reading.Seen | None
 
 
 @router.get("/cases/{number}/events")
@@ -107,7 +109,7 @@ async def case_events(
     """What happens in the case's conversation.
 
     `entry` (HTML of one entry; the id is the event's number), `parts` (which parts of the page are outdated), `lookers`
-    and `typing` (HTML), `bye` when the person sees the case no more.
+    and `typing` (HTML), `seen` (what the customer has seen), `bye` when the person sees the case no more.
     """
     start = int(last_event_id) if last_event_id else after or 0
     conversation_id = await asyncio.to_thread(_conversation_of, state, number, me.principal)
@@ -125,8 +127,9 @@ async def case_events(
                 drafts.look(session, conversation_id, me.person.id)
             entries, kinds, newest = transcript.after(session, conversation_id, by, last)
             others = tuple(drafts.lookers(session, conversation_id, me.person.id))
-            customer = customer_of(case, session.get_one(Conversation, conversation_id))
-            return _Seen(entries, kinds, newest, others, customer)
+            conversation = session.get_one(Conversation, conversation_id)
+            read_by = reading.seen_by_customer(session, conversation) if "read" in kinds else None
+            return _Seen(entries, kinds, newest, others, customer_of(session, case, conversation), read_by)
 
     def render(found: _Seen) -> list[str]:
         return [
@@ -148,6 +151,8 @@ async def case_events(
                     return
                 for line in await asyncio.to_thread(render, found):
                     yield line
+                if found.read:
+                    yield event("seen", json.dumps({"number": found.read.number, "at": found.read.at.isoformat()}))
                 if found.last != last:
                     yield event("parts", json.dumps(sorted(found.kinds)), found.last)
                 if found.lookers != shown:

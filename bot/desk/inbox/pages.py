@@ -12,7 +12,10 @@ from fastapi import Request, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from bot.attachments.limits import MOST_FILES
+from bot.conversation import reading
 from bot.conversation.models import Conversation, is_person, now
+from bot.customers.models import Customer
 from bot.desk.desk_state import DeskState
 from bot.desk.inbox import drafts, feed, side, transcript
 from bot.desk.inbox.actions import Number, whole
@@ -125,7 +128,7 @@ def earlier(request: Request, number: Number, me: Me, state: State) -> Response:
     with state.changes.reading() as session:
         case = access.see_case(session, number, me.principal)
         thread = transcript.newest(session, case.conversation_id, me.principal, before)
-        customer = customer_of(case, session.get_one(Conversation, case.conversation_id))
+        customer = customer_of(session, case, session.get_one(Conversation, case.conversation_id))
     return page(request, "inbox/earlier.html", thread=thread, number=number, customer=customer)
 
 
@@ -136,7 +139,7 @@ def entries(request: Request, number: Number, me: Me, state: State) -> Response:
     with state.changes.reading() as session:
         case = access.see_case(session, number, me.principal)
         found, _, _ = transcript.after(session, case.conversation_id, me.principal, after)
-        customer = customer_of(case, session.get_one(Conversation, case.conversation_id))
+        customer = customer_of(session, case, session.get_one(Conversation, case.conversation_id))
     return page(request, "inbox/entries.html", entries=found, customer=customer)
 
 
@@ -153,9 +156,10 @@ def replies(request: Request, number: Number, me: Me, state: State) -> Response:
         case = access.see_case(session, number, me.principal)
         conversation = session.get_one(Conversation, case.conversation_id)
         account = session.get(Account, conversation.account_id) if conversation.account_id else None
+        verified = session.get(Customer, conversation.customer_id) if conversation.customer_id else None
         contact = case.contact or conversation.contact or {}
         filled = {
-            "customer_name": contact.get("name"),
+            "customer_name": (verified.name if verified else None) or contact.get("name"),
             "agent_name": me.person.name,
             "case_number": str(case.id),
             "account": (account.name or account.id) if account else None,
@@ -198,6 +202,7 @@ def _case(session: Session, request: Request, me: SignedIn, state: DeskState, nu
         **_composer(session, request, me, state, case),
         **side.values(session, me.principal, case, state.settings["tagging.half_life"]),
         "thread": transcript.newest(session, case.conversation_id, me.principal),
+        "seen": reading.seen_by_customer(session, session.get_one(Conversation, case.conversation_id)),
     }
 
 
@@ -222,7 +227,7 @@ def _head(session: Session, me: SignedIn, state: DeskState, case: Escalation) ->
     return {
         "case": case,
         "signal": signal,
-        "customer": customer_of(case, conversation),
+        "customer": customer_of(session, case, conversation),
         "mine": case.assignee == me.person.id,
         "assignee": team.name(session, case.assignee) if case.assignee else "",
         "clocks": clocks(case),
@@ -259,4 +264,6 @@ def _composer(session: Session, request: Request, me: SignedIn, state: DeskState
         "client_id": secrets.token_hex(16),
         "note_id": secrets.token_hex(16),
         "longest": state.settings["conversation.max_length"],
+        "files": state.files.limits,
+        "most_files": MOST_FILES,
     }

@@ -10,7 +10,9 @@ from typing import Literal
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from bot.attachments.store import words_of
 from bot.conversation.models import Conversation, Message, now
+from bot.customers.models import Customer
 from bot.handoff import sla
 from bot.handoff.listing import Listed, ListedTag
 from bot.handoff.models import Escalation
@@ -83,13 +85,17 @@ def rows(session: Session, found: Sequence[Listed]) -> list[Row]:
     wanted = {one.conversation.account_id for one in found if one.conversation.account_id}
     accounts = {one.id: one.name or one.id for one in session.scalars(select(Account).where(Account.id.in_(wanted)))}
     said = _last_words(session, {one.conversation.id for one in found})
+    # Held here, so that `customer_of` finds them without asking the database for each.
+    _verified = session.scalars(
+        select(Customer).where(Customer.id.in_({one.conversation.customer_id for one in found}))
+    ).all()
     return [
         Row(
             one.case.id,
             one.case.status == "open",
             one.case.priority,
             one.conversation.language,
-            customer_of(one.case, one.conversation),
+            customer_of(session, one.case, one.conversation),
             accounts.get(one.conversation.account_id or "", ""),
             *said.get(one.conversation.id, ("", "")),
             one.case.waiting_since,
@@ -113,11 +119,11 @@ def _last_words(session: Session, conversations: set[str]) -> dict[str, tuple[st
         .subquery()
     )
     found = session.execute(
-        select(Message.conversation_id, Message.author, Message.text).join(
+        select(Message.conversation_id, Message.author, Message.text, Message.content).join(
             newest, (Message.conversation_id == newest.c.conversation_id) & (Message.number == newest.c.number)
         )
     )
-    return {identifier: (author, short(text, _LONGEST)) for identifier, author, text in found}
+    return {one: (author, short(words_of(text, content), _LONGEST)) for one, author, text, content in found}
 
 
 def chips(tags: Sequence[ListedTag]) -> tuple[Chip, ...]:
@@ -140,10 +146,12 @@ def clocks(case: Escalation) -> list[Clock]:
     return sorted(found, key=lambda clock: (clock.state in STOPPED, clock.due))
 
 
-def customer_of(case: Escalation, conversation: Conversation) -> str:
-    """A customer's name or e-mail, as they gave it; empty if they gave none."""
+def customer_of(session: Session, case: Escalation, conversation: Conversation) -> str:
+    """A customer's name or e-mail, as a verified identity says, else as they gave it; empty if nobody said."""
+    verified = session.get(Customer, conversation.customer_id) if conversation.customer_id else None
     contact = case.contact or conversation.contact or {}
-    return contact.get("name") or contact.get("email") or ""
+    name = (verified.name if verified else None) or contact.get("name")
+    return name or (verified.email if verified else None) or contact.get("email") or ""
 
 
 def short(text: str, longest: int) -> str:

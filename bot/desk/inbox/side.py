@@ -34,6 +34,7 @@ def values(session: Session, by: Principal, case: Escalation, half_life: float) 
         "person": customer_of(session, conversation, by, half_life),
         "contact": case.contact or conversation.contact or {},
         "all_clocks": clocks(case),
+        "told": conversation.context or {},
         "rating": session.get(Rating, case.id),
         "rejected": _rejected(session, case.conversation_id),
         "spoken": _spoken(session, case.conversation_id),
@@ -55,6 +56,7 @@ def _typed(session: Session, conversation_id: str, limit: int) -> list[tuple[int
             Message.conversation_id == conversation_id,
             Message.author.in_(SPEAKERS),
             Message.content["payload"].as_string().is_(None),
+            Message.text != "",
         )
         .order_by(Message.number.desc())
         .limit(limit)

@@ -12,6 +12,8 @@ from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from bot.attachments.kinds import PICTURES
+from bot.attachments.store import File, files_of
 from bot.conversation.models import Decided, Event, Message, MessageTag, Reaction
 from bot.conversation.tags import SPEAKERS
 from bot.desk.inbox.rows import Chip
@@ -24,6 +26,22 @@ SHOWN: tuple[str, ...] = ("message", "note", "case", "rating")
 PAGE = 100
 # What an event about a case tells; older ones, and those of other systems, may lack some.
 _TOLD = ("case", "queue", "assignee", "priority", "reason", "resolution", "into")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A file as the desk shows it.
+
+    Attributes:
+        size: As people read it, without the unit's name: `1.4`; `unit` is `kb` or `mb`.
+        picture: Whether browsers show it as one.
+    """
+
+    id: str
+    name: str
+    size: str
+    unit: Literal["kb", "mb"]
+    picture: bool
 
 
 @dataclass(frozen=True)
@@ -57,6 +75,7 @@ class Entry:
     confidence: float | None = None
     thumb: str | None = None
     chips: tuple[Chip, ...] = ()
+    files: tuple[Shown, ...] = ()
     action: str = ""
     data: dict[str, Any] = field(default_factory=dict)
 
@@ -190,7 +209,14 @@ def _message(
         decided[0].confidence if decided else None,
         decided[1] if decided else None,
         chips,
+        tuple(_file(file) for file in files_of(content)),
     )
+
+
+def _file(file: File) -> Shown:
+    large = file.size >= 1_000_000
+    size = f"{file.size / 1_000_000:.1f}" if large else str(max(1, round(file.size / 1000)))
+    return Shown(file.id, file.name, size, "mb" if large else "kb", file.media_type in PICTURES)
 
 
 def _messages(session: Session, conversation_id: str, numbers: Sequence[int]) -> dict[int, Message]:

@@ -78,6 +78,25 @@ document.querySelector("[data-ask-notices]")?.addEventListener("change", async (
   document.querySelector("[data-notices-refused]").hidden = target.checked;
 });
 
+// A photo is made small and square before it is sent; what cannot be is sent as it is.
+const PICTURE_PIXELS = 512;
+document.querySelector("[data-picture] [type=file]")?.addEventListener("change", async ({ target }) => {
+  const [file] = target.files;
+  const image = file && (await createImageBitmap(file).catch(() => null));
+  if (!image) return;
+  const side = Math.min(image.width, image.height);
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = Math.min(side, PICTURE_PIXELS);
+  const place = [(image.width - side) / 2, (image.height - side) / 2, side, side];
+  canvas.getContext("2d").drawImage(image, ...place, 0, 0, canvas.width, canvas.height);
+  canvas.toBlob((blob) => {
+    if (!blob || target.files[0] !== file) return;
+    const small = new DataTransfer();
+    small.items.add(new File([blob], "picture.png", { type: blob.type }));
+    target.files = small.files;
+  }, "image/png");
+});
+
 document.addEventListener("htmx:afterSwap", (event) => showTimes(event.target));
 showTimes(document);
 setInterval(() => showTimes(document), 30_000);

@@ -1,5 +1,6 @@
 // Writing: replies to the customer and notes for the team, each in a box and draft of its own.
 
+import * as files from "./files.js";
 import { newId, part, post } from "./server.js";
 import { say } from "./words.js";
 
@@ -169,6 +170,7 @@ function sent(form) {
   form.elements.client_id.value = newId();
   if (kind === "reply") {
     document.getElementById("attached").replaceChildren();
+    files.clear();
     typedAt = 0;
     seen();
   }
@@ -214,6 +216,7 @@ export async function refresh() {
 
 /** Listen, once for the page. */
 export function start() {
+  files.start();
   document.addEventListener("input", (event) => {
     if (event.target === area("reply")) written("reply");
     else if (event.target === area("note")) written("note");
@@ -224,7 +227,7 @@ export function start() {
     if (field === area("reply") || field === area("note")) {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
         event.preventDefault();
-        if (field.value.trim()) field.form.requestSubmit();
+        if (field.value.trim() || (field === area("reply") && files.attached())) field.form.requestSubmit();
       } else if (event.key === "/" && field === area("reply") && /(^|\s)$/.test(field.value.slice(0, field.selectionStart))) {
         event.preventDefault();
         openSaved();

@@ -1,15 +1,19 @@
 // The open case, live: what is said, who looks, who types; its parts are asked for again when they are outdated.
 
 import * as composer from "./composer.js";
-import { part, Stream } from "./server.js";
+import { part, post, Stream } from "./server.js";
 import { say, showTimes } from "./words.js";
 
 const NEAR_PIXELS = 80;
 const POLL_MILLISECONDS = 15_000;
+const READ_MILLISECONDS = 500;
 let stream = null;
 let poll = null;
 let waiting = new Map();
 let sideWanted = false;
+let newest = 0; // Number of the last message here, and of the last one told to be read.
+let told = 0;
+let telling = null;
 
 const article = () => document.getElementById("case");
 const thread = () => document.getElementById("thread");
@@ -34,12 +38,43 @@ function add(html) {
     document.getElementById("entries").append(entry);
     article().dataset.after = String(Math.max(Number(article().dataset.after), number));
     if (entry.dataset.number) {
+      newest = Math.max(newest, Number(entry.dataset.number));
       composer.arrived(Number(entry.dataset.number), entry.classList.contains("by-agent") ? "agent" : "other");
     }
   }
   showTimes(document.getElementById("entries"));
   if (followed) toEnd();
   else document.getElementById("newer").hidden = false;
+  tellRead();
+}
+
+/** Tell that what stands here was read, while somebody can see it; several messages at once. */
+function tellRead() {
+  clearTimeout(telling);
+  telling = setTimeout(async () => {
+    if (!article() || document.visibilityState !== "visible" || newest <= told) return;
+    const before = told;
+    told = newest;
+    const response = await post(`/desk/cases/${article().dataset.number}/read`, { number: told }).catch(() => null);
+    if (!response?.ok) told = before;
+  }, READ_MILLISECONDS);
+}
+
+/** Show below the last message of a person which the customer has seen that they have. */
+function showSeen(number, at) {
+  document.getElementById("seen")?.remove();
+  const message = document.getElementById(`message-${number}`);
+  if (!message) return;
+  const followed = atEnd();
+  const mark = document.createElement("p");
+  mark.className = "seen";
+  mark.id = "seen";
+  const time = document.createElement("time");
+  time.dateTime = time.dataset.at = at;
+  mark.append(`${say("read")} `, time);
+  message.append(mark);
+  showTimes(message);
+  if (followed) toEnd();
 }
 
 /** Ask for parts of the page anew, each once for many changes. */
@@ -78,7 +113,8 @@ function refocus(id) {
 
 function changed(kinds) {
   if (kinds.includes("case") || kinds.includes("owner")) outdated("head", "composer");
-  if (kinds.some((kind) => ["case", "tags", "rating", "account", "message"].includes(kind))) outdated("side");
+  else if (kinds.includes("customer")) outdated("head");
+  if (kinds.some((kind) => ["case", "tags", "rating", "account", "customer", "message"].includes(kind))) outdated("side");
 }
 
 async function catchUp() {
@@ -104,6 +140,10 @@ export function mount() {
   document.getElementById("panes").classList.toggle("has-case", Boolean(here));
   if (!here) return;
   composer.mount(Number(here.dataset.seen));
+  newest = Number(here.dataset.seen);
+  told = 0;
+  tellRead();
+  if (here.dataset.read) showSeen(here.dataset.read, here.dataset.readAt);
   if (sideWanted && !covers()) showSide(true);
   toEnd();
   thread().addEventListener("scroll", () => {
@@ -118,6 +158,10 @@ export function mount() {
     {
       entry: ours(add),
       parts: ours((data) => changed(JSON.parse(data))),
+      seen: ours((data) => {
+        const { number, at } = JSON.parse(data);
+        showSeen(number, at);
+      }),
       lookers: ours((html) => (document.getElementById("presence").innerHTML = html.trim())),
       typing: ours((html) => {
         const followed = atEnd();
@@ -155,6 +199,7 @@ export function start() {
       if (sideWanted) document.getElementById("side").querySelector("h2")?.scrollIntoView({ block: "nearest" });
     } else if (event.target.closest?.("#side :is([data-insert], [data-insert-note], [data-attach])")) uncover();
   });
+  document.addEventListener("visibilitychange", tellRead);
   document.addEventListener("htmx:afterSwap", (event) => {
     if (!article()?.contains(event.target)) return;
     showTimes(article());

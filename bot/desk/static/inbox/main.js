@@ -43,6 +43,12 @@ document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") notices.read(document.getElementById("panes").dataset.case);
 });
 document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("[data-transcript]");
+  if (!link) return;
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  link.search = new URLSearchParams({ zone: timeZone });
+});
+document.addEventListener("click", (event) => {
   const button = event.target.closest?.("[data-copy-link]");
   if (!button) return;
   navigator.clipboard?.writeText(new URL(button.dataset.copyLink, location.href).href).then(() => toast(say("copied")));

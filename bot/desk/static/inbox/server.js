@@ -1,6 +1,7 @@
 // Requests to the desk that are no form's.
 
-function token() {
+/** Shows that a request comes from this page. */
+export function token() {
   return JSON.parse(document.body.getAttribute("hx-headers") || "{}")["x-csrf-token"] || "";
 }
 
