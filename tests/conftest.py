@@ -38,10 +38,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Heavy parts are made once: what starts Rasa stays in one process of the tests, other heavy modules together."""
+    """Heavy parts are made once: what starts Rasa stays together, other heavy modules each by itself.
+
+    What tries the chat on other websites is a group of its own, so that both processes have about as much to do.
+    """
     for item in items:
         if item.get_closest_marker("rasa"):
-            item.add_marker(pytest.mark.xdist_group("rasa"))
+            elsewhere = item.nodeid.startswith(("tests/embedding/", "tests/injection/"))
+            item.add_marker(pytest.mark.xdist_group("rasa-elsewhere" if elsewhere else "rasa"))
         elif any(item.get_closest_marker(mark) for mark in ("browser", "encoder", "services")):
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 

@@ -1,7 +1,7 @@
 """Find what the tests need beside Python packages, or get it, or say in one line how.
 
-The browser is the system's Chromium; else Playwright's own download; else Debian's package, when root. The database
-servers are the system's; else Debian's packages, when root.
+The browser is the system's Chromium; else Playwright's own download; else Debian's package, when root. Firefox and the
+database servers are the system's; else Debian's packages, when root.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The last one is where its package for macOS puts it.
+_FIREFOX_NAMES = ("firefox-esr", "firefox", "/Applications/Firefox.app/Contents/MacOS/firefox")
 _POSTGRESQL_PARTS = ("initdb", "postgres")
 # Where Debian's and Homebrew's packages keep what they leave off the PATH.
 _POSTGRESQL_FOLDERS = (
@@ -23,6 +25,7 @@ _POSTGRESQL_FOLDERS = (
 )
 _NO_POSTGRESQL = "No PostgreSQL for the tests. Run: apt-get install postgresql   (macOS: brew install postgresql)"
 _NO_REDIS = "No Redis for the tests. Run: apt-get install redis-server   (macOS: brew install redis)"
+_NO_FIREFOX = "No Firefox for the tests. Run: apt-get install firefox-esr   (macOS: brew install --cask firefox)"
 _REMEDY = "No browser for the tests. Run: apt-get install chromium   (or: .venv/bin/playwright install chromium)"
 
 
@@ -49,6 +52,18 @@ def browser() -> str:
     found = system_browser() or downloaded_browser()
     if found is None:
         raise RuntimeError(_REMEDY)
+    return found
+
+
+def firefox() -> str:
+    """Path of a Firefox.
+
+    Raises:
+        RuntimeError: There is none; the text is the line to run.
+    """
+    found = next((path for name in _FIREFOX_NAMES if (path := shutil.which(name))), None)
+    if found is None:
+        raise RuntimeError(_NO_FIREFOX)
     return found
 
 
@@ -117,6 +132,11 @@ def _ensure(name: str, find: Callable[[], object], package: str) -> object:
         return find()
 
 
+def ensure_firefox() -> object:
+    """A Firefox, installed if need be."""
+    return _ensure("Firefox", firefox, "firefox-esr")
+
+
 def ensure_postgresql() -> object:
     """PostgreSQL's programs, installed if need be."""
     return _ensure("PostgreSQL", postgresql, "postgresql")
@@ -130,7 +150,12 @@ def ensure_redis() -> object:
 def main() -> int:
     """Look for everything; 1 if something is missing."""
     missing = 0
-    for name, ensure in (("Browser", ensure_browser), ("PostgreSQL", ensure_postgresql), ("Redis", ensure_redis)):
+    for name, ensure in (
+        ("Browser", ensure_browser),
+        ("Firefox", ensure_firefox),
+        ("PostgreSQL", ensure_postgresql),
+        ("Redis", ensure_redis),
+    ):
         try:
             print(f"✓ {name} for the tests: {ensure()}", file=sys.stderr)
         except RuntimeError as error:

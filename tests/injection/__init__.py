@@ -1,0 +1,1 @@
+"""What somebody hostile writes, sends or keeps, on every surface, in a real browser."""
