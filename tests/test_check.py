@@ -12,13 +12,15 @@ import pytest
 
 from bot import check
 from bot.check import Finding, inspect
+from bot.customers.keys import add_key
 from bot.errors import EncoderError, RefillError
 from bot.settings import Settings, load_settings
 from bot.storage.engine import migrate, open_engine
 
 PARTS = [
     *("runtime", "Rasa's runtime", "packages", "encoder", "knowledge base"),
-    *("index", "tagger", "Rasa's model", "queues", "database", "Redis", "ports"),
+    *("index", "tagger", "Rasa's model", "queues", "web chat", "identity keys", "invitations"),
+    *("database", "Redis", "ports"),
 ]
 
 
@@ -59,7 +61,7 @@ def test_part_that_is_wrong_is_a_finding_and_the_others_are_looked_at(
     assert [finding.part for finding in findings] == PARTS
     assert findings[0] == Finding("runtime", True, "fine")
     assert findings[3] == Finding("encoder", False, "There is no encoder.", "Run it.")
-    assert findings[11] == Finding("ports", False, "Odd.", "Run `make setup`.")
+    assert findings[-1] == Finding("ports", False, "Odd.", "Run `make setup`.")
 
 
 @pytest.fixture
@@ -137,12 +139,35 @@ def test_database_on_postgresql(own: Settings, pg_url: str) -> None:
     assert check._database(own.replace(storage__url=url)) == f"{url.replace('s3cret', '***')}, tables current"
 
 
+def test_web_chat(own: Settings) -> None:
+    assert check._webchat(own).startswith("on Refill's own pages; ")
+    there = own.replace(webchat__origins="https://b.example https://a.example")
+    assert check._webchat(there).startswith("on https://a.example, https://b.example; ")
+    found = {finding.part: finding for finding in inspect(own.replace(webchat__logo="gone.svg"))}["web chat"]
+    assert not found.good
+    assert "gone.svg" in found.state
+
+
 def test_queues(own: Settings) -> None:
     assert check._queues(own) == "support, success, account_management"
     broken = own.with_section("queues", {"support": {"capacity": 0}})
     found = {finding.part: finding for finding in inspect(broken)}["queues"]
     assert not found.good
     assert "capacity" in found.state
+
+
+def test_identity_keys(own: Settings) -> None:
+    assert check._identity(own) == "none: customers cannot be verified"
+    file = own.path("var", "identity.json")
+    add_key(file, "HS256", "a")
+    add_key(file, "EdDSA", "b")
+    assert check._identity(own) == "a (HS256), b (EdDSA)"
+    file.chmod(0o644)
+    with pytest.raises(RefillError, match="Others than its owner"):
+        check._identity(own)
+    file.write_text("{", "utf-8")
+    with pytest.raises(RefillError, match="is no JWK set"):
+        check._identity(own)
 
 
 def test_no_redis(own: Settings) -> None:

@@ -81,7 +81,7 @@ def try_operation(world: World, operation: APIOperation[Any, Any, Any, Any], mod
 @pytest.mark.parametrize("of_team", [True, False], ids=["team", "visitors"])
 def test_made_up_requests(world: World, mode: GenerationMode, of_team: bool) -> None:
     description = schemathesis.openapi.from_asgi("/openapi.json", world.app)
-    token = KEY if of_team else world.places[QUEUES[0]].token
+    token = KEY if of_team else world.places[QUEUES[0]].browser
     wrong, tried = [], 0
     for found in description.get_all_operations():
         assert isinstance(found, Ok), found

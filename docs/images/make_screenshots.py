@@ -67,7 +67,7 @@ def fill(shop: Shop) -> None:
     number, ada = shop.cases[0], shop.by("ada@example.com")
     conversation_id = shop.case(number).conversation_id
     with shop.desk.changes.transaction() as session:
-        cases.claim(session, number, ada, shop.desk.queues)
+        cases.claim(session, number, ada)
         cases.add_note(session, conversation_id, ada, "Version 5.2, *cash only* is on. Mei knows them well.", number)
         text = "Hello Sofia, Ada here. I have put your tills back to 5.1: the button works again in a minute."
         cases.reply(session, number, ada, text, "hello")
