@@ -117,20 +117,27 @@ export class Session extends EventTarget {
    * Say who the visitor is.
    *
    * @param token the identity token the website signed
-   * @param refresh gives (or promises) a new token when this one is about to end; may be left out
+   * @param refresh gives (or promises) a new token when this one is about to end, or is refused: a page from a cache
+   *   may carry an old one; may be left out
    * @returns the customer; throws an ApiError if the server refuses the token
    */
   async identify({ token, refresh } = {}) {
     if (typeof token !== "string" || !token) throw new TypeError("Refill: identify() needs {token}, a text.");
     this.#refresh = typeof refresh === "function" ? refresh : null;
-    return this.#prove(token);
+    try {
+      return await this.#prove(token);
+    } catch (error) {
+      const outdated = error.code === "identity_refused" || error.code === "identity_expired";
+      if (!outdated || !(await this.#renew())) throw error;
+      return this.customer;
+    }
   }
 
-  /** Forget everything here; with revoke, the server lets the session of an anonymous visitor open nothing any more. */
+  /** Forget everything here; with revoke, the server lets the session open nothing any more. */
   forget({ revoke = false } = {}) {
-    const { visitor, customer } = this.#state;
+    const { visitor } = this.#state;
     this.#refresh = null;
-    if (revoke && visitor && !customer) {
+    if (revoke && visitor) {
       const url = `${this.#base}/api/v1/visitors/me`;
       call(url, { method: "DELETE", token: visitor.token }).catch(() => {}); // It ends by itself later.
     }
