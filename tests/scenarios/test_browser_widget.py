@@ -456,6 +456,20 @@ def test_what_stands_last_stays_in_view(page: Page, shop: Shop, complaints: list
     complaints.clear()
 
 
+def test_message_that_failed_is_tried_again_by_itself(page: Page, shop: Shop, complaints: list[str]) -> None:
+    visit(page, shop)
+    part(page, "launcher").click()
+    say(page, "one")
+    expect(page.locator(".message.bot")).to_contain_text("one")
+    page.route("**/messages", lambda route: route.abort())
+    say(page, "two")
+    expect(page.locator('.message.customer[data-state="failed"]')).to_contain_text("two")
+    page.unroute("**/messages")
+    expect(page.locator(".message.bot").last).to_contain_text("two", timeout=15_000)
+    expect(page.locator('.message.customer[data-state="stored"]')).to_have_count(2)
+    complaints.clear()
+
+
 def test_faces_and_images_are_shown(page: Page, shop: Shop) -> None:
     with Session(shop.engine) as session, session.begin():
         set_face(session, session.get_one(Person, shop.ada.id), squared(picture("PNG", (90, 60))))

@@ -10,6 +10,7 @@ const SETTLE_MS = 500; // A score chosen with the arrow keys passes over others.
 const LATER_S = 30;
 const TRIES = 3;
 const REST_MS = 700;
+const AGAIN_MS = [5_000, 15_000, 30_000]; // What could not be sent is tried again by itself; the last holds on.
 
 /**
  * Emits `change` after every change, `message` (detail: the message) for each that arrives after the first load, and
@@ -365,6 +366,14 @@ export class Conversation extends EventTarget {
     return true;
   }
 
+  /** Try again in a while, unless the visitor does so before. */
+  #again(item) {
+    item.failures = (item.failures ?? 0) + 1;
+    const wait = AGAIN_MS[Math.min(item.failures, AGAIN_MS.length) - 1];
+    const before = item.failures;
+    setTimeout(() => item.status === "failed" && item.failures === before && this.retry(item.client_id), wait);
+  }
+
   /** Send what waits, one after the other. */
   async #flush() {
     for (const item of this.outbox) {
@@ -387,6 +396,7 @@ export class Conversation extends EventTarget {
       else if (navigator.onLine) {
         const final = error.status >= 400 && error.status < 500 && error.status !== 401;
         Object.assign(item, { status: "failed", error: this.#excuse(error), final });
+        if (!final) this.#again(item);
       }
     }
     this.#sending = false;
