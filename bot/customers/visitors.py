@@ -5,11 +5,12 @@ Everything here runs within a transaction of the caller's.
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import secrets
 import uuid
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from bot.conversation.models import Conversation, now
@@ -19,6 +20,9 @@ from bot.errors import NotFound
 
 # Of a visitor's secret; no conversation's secret has a dot.
 PREFIX = "v."
+# A visitor who has said nothing is kept for so long after they came last.
+SILENT_KEPT = dt.timedelta(days=30)
+_AT_ONCE = 200
 
 
 def is_visitors(token: str) -> bool:
@@ -112,6 +116,17 @@ def revoke(visitor: Visitor) -> None:
     """End a visitor's session for good; the row stays, so that the tokens it used stay used."""
     if visitor.revoked_at is None:
         visitor.revoked_at = now()
+
+
+def forget_silent(session: Session, moment: dt.datetime) -> int:
+    """Delete visitors who were not here for SILENT_KEPT and have no conversation; gives how many, a portion at a time."""
+    silent = Visitor.seen_at < moment - SILENT_KEPT
+    spoken = exists().where(Conversation.visitor_id == Visitor.id)
+    ids = session.scalars(
+        select(Visitor.id).where(silent, ~spoken).limit(_AT_ONCE).with_for_update(skip_locked=True)
+    ).all()
+    session.execute(delete(Visitor).where(Visitor.id.in_(ids), silent))
+    return len(ids)
 
 
 def _unknown() -> UnknownVisitor:

@@ -21,6 +21,7 @@ from bot.attachments import store as attachments
 from bot.conversation import events
 from bot.conversation.changes import Changes
 from bot.conversation.models import now
+from bot.customers import visitors
 from bot.handoff import team
 from bot.handoff.changing import hand_over, settle, tell
 from bot.handoff.models import SIGNAL, Escalation
@@ -84,11 +85,12 @@ class Watch:
             self._tidy(moment)
 
     def _tidy(self, moment: dt.datetime) -> None:
-        """Forget what people's browsers left behind: pages and sessions that ended unseen, failures to sign in."""
+        """Forget what browsers left behind: pages and sessions that ended unseen, failures to sign in, files never sent."""
         with self._changes.transaction() as session:
             session.execute(delete(Presence).where(Presence.seen_at < moment - _PRESENCE_KEPT))
             attachments.delete_unsent(session, moment)
             sessions.forget_over(session, moment)
+            visitors.forget_silent(session, moment)
             throttle.forget_old(session, moment)
 
     def _tell_clock(self, clock: ClockName, moment: dt.datetime) -> None:

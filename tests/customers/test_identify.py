@@ -436,3 +436,19 @@ def test_an_end_wins_over_a_sign_in_at_the_same_time(any_shop: Shop) -> None:
         assert isinstance(done[1], int)
         assert isinstance(done[0], (Identified, IdentityRefused))
         assert [any_shop.opens(mine, token) for token in (one_token, two_token)] == [False, False]
+
+
+def test_visitors_who_said_nothing_are_forgotten_after_a_month(any_shop: Shop) -> None:
+    silent, token = any_shop.visitor()
+    speaking, other = any_shop.visitor()
+    any_shop.identify(silent, any_shop.website.token("ann"))
+    conversation = any_shop.begin(speaking)
+    for days, forgotten in ((29, 0), (31, 1), (31, 0)):
+        with any_shop.changes.transaction() as session:
+            assert visitors.forget_silent(session, now() + dt.timedelta(days=days)) == forgotten
+    with Session(any_shop.engine) as session:
+        assert session.scalars(select(Visitor.id)).all() == [speaking]
+        assert session.scalars(select(UsedToken)).all() == []
+        with pytest.raises(UnknownVisitor):
+            visitors.find(session, token, AWAY)
+    assert any_shop.opens(conversation, other)
