@@ -15,8 +15,9 @@ from typing import Literal
 
 import filetype
 
-from bot.attachments.errors import FileEmpty, FileType
+from bot.attachments.errors import FileEmpty, FileTooLarge, FileType
 from bot.attachments.names import extension_of
+from bot.attachments.pixels import pixels_of
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 _OPEN = "application/vnd.oasis.opendocument"
@@ -77,6 +78,8 @@ _DAMAGED = (
     ValueError,
     OverflowError,
 )
+# A browser needs four bytes for each.
+MOST_PIXELS = 64_000_000
 # What browsers show as pictures, everywhere.
 PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 
@@ -92,6 +95,7 @@ def media_type_of(name: str, data: bytes, allowed: frozenset[str]) -> str:
     Raises:
         FileEmpty: There is nothing in it.
         FileType: It is of no allowed kind, or not of the kind its name says.
+        FileTooLarge: It is a picture that would fill the memory of whoever looks at it.
     """
     if not data:
         raise FileEmpty(f"'{name}' is empty.", "Choose a file with something in it.", rule="file_empty", name=name)
@@ -111,6 +115,10 @@ def media_type_of(name: str, data: bytes, allowed: frozenset[str]) -> str:
             rule="file_content",
             name=name,
         )
+    if (pixels_of(kind.media_type, data) or 0) > MOST_PIXELS:
+        raise FileTooLarge(
+            f"'{name}' has more than {MOST_PIXELS:,} pixels.", "Send a smaller picture.", rule="file_large", name=name
+        )
     return kind.media_type
 
 
@@ -119,7 +127,7 @@ def _is(kind: Kind, data: bytes) -> bool:
         return _is_text(data)
     if kind.form == "signed":
         found = filetype.guess(data)
-        return found is not None and found.mime == kind.media_type
+        return found is not None and found.mime == kind.media_type and pixels_of(found.mime, data) is not None
     if not data.startswith(b"PK\x03\x04") or data.count(_ENTRY) > _MOST_ENTRIES:
         return False
     try:

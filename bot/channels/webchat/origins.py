@@ -92,7 +92,7 @@ class ChatOrigins:
             allow_origins=sorted(allowed),
             allow_methods=("GET", "POST", "PUT", "DELETE"),
             allow_headers=("authorization", "content-type", "last-event-id"),
-            expose_headers=("retry-after",),
+            expose_headers=("content-disposition", "retry-after"),
             max_age=_PREFLIGHT_SECONDS,
         )
 

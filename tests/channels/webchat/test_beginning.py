@@ -41,7 +41,7 @@ async def test_a_website_may_read_how_long_to_wait(make_chat: Callable[..., Chat
     for status in (201, 429):
         response = await chat.http.post(API, headers={"origin": shop})
         assert response.status_code == status
-    assert response.headers["access-control-expose-headers"] == "retry-after"
+    assert "retry-after" in response.headers["access-control-expose-headers"]
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "10.1.2.3", "fd00::1", "::ffff:192.168.0.9", "testclient", ""])
