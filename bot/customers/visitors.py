@@ -119,7 +119,7 @@ def revoke(visitor: Visitor) -> None:
 
 
 def forget_silent(session: Session, moment: dt.datetime) -> int:
-    """Delete visitors who were not here for SILENT_KEPT and have no conversation; gives how many, a portion at a time."""
+    """Delete visitors who stayed away for SILENT_KEPT and never said a word; gives how many, a portion at a time."""
     silent = Visitor.seen_at < moment - SILENT_KEPT
     spoken = exists().where(Conversation.visitor_id == Visitor.id)
     ids = session.scalars(

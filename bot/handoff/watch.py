@@ -85,7 +85,7 @@ class Watch:
             self._tidy(moment)
 
     def _tidy(self, moment: dt.datetime) -> None:
-        """Forget what browsers left behind: pages and sessions that ended unseen, failures to sign in, files never sent."""
+        """Forget what browsers left behind: sessions that ended, visitors who were silent, files never sent."""
         with self._changes.transaction() as session:
             session.execute(delete(Presence).where(Presence.seen_at < moment - _PRESENCE_KEPT))
             attachments.delete_unsent(session, moment)
