@@ -162,7 +162,8 @@ def test_two_agents_work_on_one_case(desk: Desk) -> None:
     ada.keyboard.press("Control+Enter")
     expect(ada.locator(".stale")).to_contain_text("It is urgent now!")
     assert desk.shop.texts(case)[-1] == ("customer", "It is urgent now!")
-    ada.locator("[data-send-anyway]").dblclick()
+    with ada.expect_request(lambda request: request.url.endswith("/typing") and request.post_data == "on=no"):
+        ada.locator("[data-send-anyway]").dblclick()
     expect(ada.locator(".by-agent .bubble")).to_have_count(1)
     expect(ada.locator(".by-agent .citation")).to_have_text("Refund a sale")
     expect(ada.locator("#reply-text")).to_have_value("")

@@ -191,7 +191,7 @@ def test_what_customers_type_is_text(page: Page, product: Product) -> None:
     say(page, script)
     expect_all_sent(page, script)
     expect_answers(page)
-    assert page.locator(".log :is(img, script, b)").count() == 0
+    assert page.locator(".log .bubble :is(img, script, b)").count() == 0
     page.reload()
     expect_all_sent(page, script)
     assert page.evaluate("window.ran") is None
@@ -292,7 +292,7 @@ def test_unread_messages_are_counted(page: Page, product: Product) -> None:
     held[0].continue_()
     for tab in (page, other):
         expect(tab.locator("[data-badge]")).to_have_text("1", timeout=PATIENCE)
-    expect(launcher).to_have_accessible_name(re.compile("1 new"))
+    expect(launcher).to_have_accessible_name(re.compile("New messages: 1"))
     other.reload()
     expect(badge).to_have_text("1", timeout=PATIENCE)
     launcher.click()

@@ -102,8 +102,8 @@ export class App {
 
   /** End the session here, and close. */
   shutdown() {
+    this.session.forget({ revoke: true }); // First, so that nothing more is told of who is leaving.
     this.close();
-    this.session.forget({ revoke: true });
     remember("sessionStorage", this.session.key("open"), null);
     this.context = {};
   }

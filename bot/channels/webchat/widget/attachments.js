@@ -6,6 +6,9 @@ import { shownFiles } from "./files.js";
 
 const MB = 1_000_000;
 
+/** A name that fits into a sentence: its beginning, and its end with the kind of file. */
+const shortened = (name) => (name.length > 40 ? `${name.slice(0, 24)}…${name.slice(-12)}` : name);
+
 export function attachAttachments(chat) {
   const { config, words } = chat;
   const { enabled, max_bytes: largest, most, types } = config.attachments;
@@ -55,7 +58,7 @@ export function attachAttachments(chat) {
 
   function add(file) {
     const problem = wrong(file);
-    if (problem) return chat.toast(`${file.name}: ${problem}`);
+    if (problem) return chat.toast(`${shortened(file.name)}: ${problem}`);
     const bar = h("progress", { max: "100", value: "0", "aria-label": fill(words.file_uploading, { name: file.name }) });
     const told = h("span", { class: "file-told" });
     const label = fill(words.file_remove, { name: file.name });
@@ -142,6 +145,7 @@ export function attachAttachments(chat) {
   chat.composer.add({
     filled: () => files.some(({ state }) => state === "ready"),
     busy: () => files.some(({ state }) => state !== "ready" && state !== "failed"),
+    failed: () => files.some(({ state }) => state === "failed"),
     take() {
       const ready = files.filter(({ state }) => state === "ready");
       files = files.filter(({ state }) => state !== "ready");

@@ -8,12 +8,14 @@ const WARN = 0.9; // From this share of the limit on, characters are counted.
  * Build the composer.
  *
  * @returns {insert(text) at the caret, measure() anew what can be sent, add(part)}; a part that sends more than text is
- *   {filled() whether it has something, busy() whether it must be waited for, take() gives it, such as {attachments}}
+ *   {filled() whether it has something, busy() whether it must be waited for, failed() whether it needs the visitor,
+ *   take() gives it, such as {attachments}}
  */
 export function attachComposer(chat) {
   const { words, config, part } = { ...chat, part: (name) => chat.part(name) };
   const most = config.max_length;
   const parts = [];
+  let wanted = false; // To be sent as soon as what it waits for is there.
   const text = h("textarea", {
     id: "chat-text",
     rows: "1",
@@ -46,19 +48,31 @@ export function attachComposer(chat) {
     const length = [...text.value.trim()].length;
     const over = length - most;
     const told = over > 0 ? fill(words.too_long, { count: over }) : fill(words.counter, { count: length, most });
-    counter.textContent = length > most * WARN ? told : "";
+    const busy = parts.some((one) => one.busy?.());
+    const filled = length > 0 || busy || parts.some((one) => one.filled());
+    const stopped = !filled || over > 0 || parts.some((one) => one.failed?.());
+    if (wanted && (stopped || !busy)) {
+      wanted = false;
+      if (!stopped) return deliver();
+    }
+    counter.textContent = wanted ? words.files_awaited : length > most * WARN ? told : "";
     counter.classList.toggle("over", over > 0);
-    const filled = length > 0 || parts.some((one) => one.filled());
-    send.disabled = !filled || over > 0 || parts.some((one) => one.busy?.());
+    send.disabled = !filled || over > 0 || wanted;
+  }
+
+  function deliver() {
+    const more = Object.assign({}, ...parts.map((one) => one.take()));
+    chat.send({ text: text.value.trim(), ...more });
+    text.value = "";
+    measure();
   }
 
   function submit(event) {
     event.preventDefault();
     measure();
     if (send.disabled) return;
-    const more = Object.assign({}, ...parts.map((one) => one.take()));
-    chat.send({ text: text.value.trim(), ...more });
-    text.value = "";
+    if (parts.some((one) => one.busy?.())) wanted = true;
+    else deliver();
     measure();
     text.focus();
   }

@@ -171,7 +171,7 @@ function sent(form) {
   if (kind === "reply") {
     document.getElementById("attached").replaceChildren();
     files.clear();
-    typedAt = 0;
+    typing(false);
     seen();
   }
   form.elements.text.focus();
