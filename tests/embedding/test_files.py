@@ -23,7 +23,7 @@ from tests.embedding.shop import Shop
 if TYPE_CHECKING:
     from tests.embedding.conftest import Complaints
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.usefixtures("shop")]
 
 PHOTO = FilePayload(name="fiş 茶.png", mimeType="image/png", buffer=picture("PNG", (600, 300)))
 NOTES = FilePayload(name="notes.txt", mimeType="text/plain", buffer=b"<script>document.title = 'run'</script>")

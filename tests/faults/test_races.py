@@ -177,7 +177,7 @@ def folded(engine: Engine, conversation_id: str) -> tuple[dict[str, str], dict[i
         query = select(Event).where(Event.conversation_id == conversation_id).order_by(Event.number)
         for happened in session.scalars(query):
             if happened.kind == "owner":
-                owner = happened.data
+                owner = {name: happened.data[name] for name in ("owner", "name")}
             elif happened.kind == "case":
                 before = found.get(happened.data["case"], {"version": 0})
                 assert happened.data["version"] == before["version"] + 1, "a change of a case was not told"

@@ -86,7 +86,7 @@ class State:
         if event.kind == "message":
             self.messages.append(event.data["number"])
         elif event.kind == "owner":
-            self.owner = dict(event.data)
+            self.owner = {name: event.data[name] for name in ("owner", "name")}
         elif event.kind == "case":
             told = ("open", "queue", "assignee", "priority", "resolution", "version")
             self.cases[event.data["case"]] = tuple(event.data[name] for name in told)

@@ -226,7 +226,7 @@ def test_two_processes_share_the_work(settings: Settings, pg_url: str, receiver:
     add(engine, receiver.url("/a"))
     add(engine, receiver.url("/b"))
     for path in ("/a", "/b"):
-        receiver.replies[path] = [Reply(200, seconds=0.02)]
+        receiver.replies[path] = [Reply(200, seconds=0.1)]
     with outbox_process(pg_url, 2.0) as one, outbox_process(pg_url, 2.0):
         put(engine, 60)
         eventually(lambda: state(engine) == {"delivered": 120})

@@ -196,7 +196,8 @@ def test_the_customer_is_shown_neither_tags_nor_the_signals_work(product: Produc
     case, _ = _report_and_ask_for_a_person(product, guest, SCENES[language])
     state, messages = guest.state(), guest.messages()
     events = _events(guest, state["last_number"])
-    assert set(state) == {"id", "language", "owner", "last_number", "last_event", "case", "rating"}
+    known = {"id", "language", "owner", "last_number", "last_event", "case", "rating"}
+    assert set(state) == {*known, "read_by_customer", "read_by_team"}
     assert state["owner"]["name"] is None
     assert (state["owner"]["kind"], state["case"]["number"]) == ("queue", case)
     assert set(state["case"]) == {
