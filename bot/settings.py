@@ -229,7 +229,9 @@ SETTINGS: tuple[Setting, ...] = (
         lambda value: re.fullmatch(r"#[0-9a-fA-F]{6}", value) is not None,
         "a colour such as #0f5c43",
     ),
-    Setting("webchat.logo", "", "Path of a PNG, WebP or SVG file shown in the chat; empty: the first letter of the name."),
+    Setting(
+        "webchat.logo", "", "Path of a PNG, WebP or SVG file shown in the chat; empty: the first letter of the name."
+    ),
     Setting(
         "webchat.position",
         "right",
