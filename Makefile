@@ -6,7 +6,7 @@ PY := .venv/bin/python
 TWICE := --numprocesses 2 --dist loadgroup
 export REFILL_GOAL = $(firstword $(MAKECMDGOALS) run)
 
-.PHONY: run setup test quick nightly lint clean dev
+.PHONY: run setup models test quick nightly lint clean dev
 
 run: ## set up if needed, start the bot, print its address (Ctrl-C stops it)
 	@$(PYTHON) bot/bootstrap.py
@@ -21,9 +21,11 @@ dev:
 
 test: dev ## lint, types and every test
 	@$(PY) tests/needs.py
-	@$(REFILL) setup
-	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory --jobs 2 models lint
 	@$(PY) -m pytest $(TWICE)
+
+models:
+	@$(REFILL) setup
 
 quick: dev ## lint, types and the tests that take no heavy part
 	@$(MAKE) --no-print-directory lint

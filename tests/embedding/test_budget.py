@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 MOST_BYTES = 45_000
 MOST_MILLISECONDS = 50.0
 SLOWER = 4
-LOADS = 6
+LOADS = 4
 SETTLE = 1.0
 
 

@@ -204,7 +204,7 @@ async def test_kills_of_two_servers_on_postgresql(
     settings: Settings, tmp_path: Path, pg_url: str, redis_url: str, request: pytest.FixtureRequest, seed: int
 ) -> None:
     engine = open_engine(load_settings(tmp_path, {"REFILL_STORAGE_URL": pg_url}))
-    kills = [Kill("rasa", 1, 1.0), Kill("server", 0, 2.0), Kill("server", 1, 1.0)]
+    kills = [Kill("server", 0, 2.0), Kill("server", 1, 1.0)]
     if request.config.getoption("nightly"):
         kills = random_kills(random.Random(seed), 2, NIGHTLY)
     servers = [Server(settings, tmp_path, pg_url, redis_url) for _ in range(2)]

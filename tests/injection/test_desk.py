@@ -89,10 +89,12 @@ def _sign_in(browser: Watched) -> None:
     expect(page.locator("nav.rail")).to_be_visible()
 
 
-@pytest.mark.parametrize(("size", "payloads"), [(DESKTOP, PAYLOADS[::2]), (PHONE, BREAKERS)], ids=["desktop", "phone"])
+@pytest.mark.parametrize(
+    ("size", "payloads"), [(DESKTOP, PAYLOADS[::2]), (PHONE, BREAKERS[::2])], ids=["desktop", "phone"]
+)
 def test_cases(chromium: Browser, desk: Desk, size: ViewportSize, payloads: tuple[str, ...]) -> None:
     numbers = [number for number, text in desk.cases.items() if text in set(payloads)]
-    assert len(numbers) == len(payloads) > 150
+    assert len(numbers) == len(payloads) > 75
     with watched(chromium, desk.url, size) as browser:
         _sign_in(browser)
         browser.page.goto(f"{desk.url}/desk?view=all")

@@ -222,6 +222,8 @@ def test_the_customer_is_shown_neither_tags_nor_the_signals_work(product: Produc
         "answer",
         "thumb",
         "rating",
+        "attachments",
+        "picture",
         "created_at",
     }
     assert {event for event, _ in events} <= {"message", "typing", "owner", "case"}
