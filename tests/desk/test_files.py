@@ -35,6 +35,8 @@ from tests.conversation.fakes import PROJECT
 from tests.desk.rig import Browser, add_person, new_app, new_desk, signed_in
 from tests.tagging.fakes import word_tagger
 
+pytestmark = pytest.mark.slow
+
 KEY = "k" * 16
 MISLEADING = '"><img src=x onerror=alert(1)>\u202e.png'
 

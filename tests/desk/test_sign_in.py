@@ -22,6 +22,8 @@ from bot.settings import load_settings
 from tests.conversation.fakes import PROJECT
 from tests.desk.rig import PASSWORD, QUICK, add_person, browser, new_app, new_desk, signed_in
 
+pytestmark = pytest.mark.slow
+
 WRONG = "do not match"
 
 

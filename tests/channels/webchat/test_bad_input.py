@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 from bot.conversation.models import Conversation
 from tests.channels.webchat.conftest import API, Chat, Visitor, assert_error
 
+pytestmark = pytest.mark.slow
+
 JSON = {"content-type": "application/json"}
 
 

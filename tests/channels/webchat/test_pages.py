@@ -26,6 +26,8 @@ from bot.settings import LANGUAGES
 from tests.channels.webchat.conftest import assert_error
 from tests.knowledge.fakes import WordEncoder, article, index_of, write
 
+pytestmark = pytest.mark.slow
+
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8", "accept-language": "en"}
 ARTICLES = (
     article("refund-a-sale", "Open **Sales**. See [Offline](offline-mode.md) and [Limits](refund-limits.md)."),
