@@ -110,12 +110,15 @@ class Intake:
         data: bytes,
         demand: Callable[[Session], object],
     ) -> tuple[File, bool]:
+        def twin_or_room(session: Session) -> File | None:
+            twin = store.find_twin(session, conversation_id, by, client_id, data)
+            if twin is None and by == CUSTOMER:
+                store.demand_room(session, conversation_id, len(data), self.limits.daily_bytes)
+            return store.shown(twin) if twin else None
+
         def known() -> File | None:
             with changes.reading() as session:
-                twin = store.find_twin(session, conversation_id, by, client_id, data)
-                if twin is None and by == CUSTOMER:
-                    store.demand_room(session, conversation_id, len(data), self.limits.daily_bytes)
-                return store.shown(twin) if twin else None
+                return twin_or_room(session)
 
         if (twin := await asyncio.to_thread(known)) is not None:
             return twin, False
@@ -127,11 +130,8 @@ class Intake:
             with changes.transaction() as session:
                 events.locked(session, conversation_id)
                 demand(session)
-                twin = store.find_twin(session, conversation_id, by, client_id, data)
-                if twin is not None:
-                    return store.shown(twin), False
-                if by == CUSTOMER:
-                    store.demand_room(session, conversation_id, len(data), self.limits.daily_bytes)
+                if (twin := twin_or_room(session)) is not None:
+                    return twin, False
                 made = store.keep(session, conversation_id, by, client_id, name, media_type, data)
                 return store.shown(made), True
 

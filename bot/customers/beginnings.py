@@ -12,14 +12,14 @@ import math
 from ipaddress import ip_address
 from typing import Literal
 
-from sqlalchemy import delete, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from bot.conversation.models import now
 from bot.customers.models import Beginnings
 from bot.errors import RefillError
 from bot.people.throttle import address_key
+from bot.storage.insert import locked_row
 
 WINDOW = dt.timedelta(hours=1)
 
@@ -65,7 +65,7 @@ def begin(session: Session, kind: Begun, address: str, most: int) -> None:
     Raises:
         TooManyBegun: There were so many before.
     """
-    row = _locked(session, address_key(kind, address))
+    row = locked_row(session, Beginnings, address_key(kind, address), number=0, started_at=now())
     moment = now()
     if row.started_at + WINDOW <= moment:
         row.started_at, row.number = moment, 0
@@ -73,15 +73,3 @@ def begin(session: Session, kind: Begun, address: str, most: int) -> None:
     if row.number >= most:
         raise TooManyBegun(math.ceil((row.started_at + WINDOW - moment).total_seconds()))
     row.number += 1
-
-
-def _locked(session: Session, key: str) -> Beginnings:
-    """The row of a key; who asks for the same one waits until this transaction ends."""
-    touched = update(Beginnings).where(Beginnings.key == key).values(key=key).returning(Beginnings.key)
-    if session.execute(touched).first() is None:
-        try:
-            with session.begin_nested():
-                session.add(Beginnings(key=key, number=0, started_at=now()))
-        except IntegrityError:
-            session.execute(touched)
-    return session.get_one(Beginnings, key, populate_existing=True)

@@ -82,17 +82,22 @@ def lock(session: Session, visitor_id: str) -> Visitor:
     return found
 
 
+def customer_now(visitor: Visitor) -> str | None:
+    """Whom a visitor is identified as at this moment; None while anonymous, and once the token has ended."""
+    ended = visitor.identified_until is None or visitor.identified_until <= now()
+    return None if ended else visitor.customer_id
+
+
 def vouched_customer(visitor: Visitor) -> str | None:
-    """Whom a visitor is identified as at this moment; None while anonymous.
+    """The same, where a token that has ended is an error.
 
     Raises:
         IdentityExpired: They were identified, and the token has ended.
     """
-    if visitor.customer_id is None:
-        return None
-    if visitor.identified_until is None or visitor.identified_until <= now():
+    found = customer_now(visitor)
+    if found is None and visitor.customer_id is not None:
         raise IdentityExpired("The identity token has ended.", "Send a new one to /api/v1/visitors/me/identity.")
-    return visitor.customer_id
+    return found
 
 
 def demand_access(visitor: Visitor, conversation: Conversation) -> None:

@@ -12,12 +12,12 @@ import math
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from sqlalchemy import delete, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from bot.conversation.models import now
 from bot.errors import RefillError
 from bot.people.models import SignInFailure
+from bot.storage.insert import locked_row
 
 # So many failures are free: people mistype. An address may be that of a whole office.
 FREE_OF_ACCOUNT = 5
@@ -55,8 +55,8 @@ def begin(session: Session, email: str, address: str) -> None:
         TooManyAttempts: It comes too early; it is not counted.
     """
     counted = [
-        (_locked(session, _account(email)), FREE_OF_ACCOUNT),
-        (_locked(session, _address(address)), FREE_OF_ADDRESS),
+        (locked_row(session, SignInFailure, key, failures=0, last_at=now()), free)
+        for key, free in ((_account(email), FREE_OF_ACCOUNT), (_address(address), FREE_OF_ADDRESS))
     ]
     moment = now()
     for row, free in counted:
@@ -101,15 +101,3 @@ def address_key(kind: str, address: str) -> str:
     if isinstance(found, IPv6Address):
         address = str(found.ipv4_mapped or ip_network((int(found) >> 64 << 64, 64)))
     return hashlib.sha256(f"{kind}:{address}".encode("utf-8", "replace")).hexdigest()
-
-
-def _locked(session: Session, key: str) -> SignInFailure:
-    """The row of a key; who asks for the same one waits until this transaction ends."""
-    touched = update(SignInFailure).where(SignInFailure.key == key).values(key=key).returning(SignInFailure.key)
-    if session.execute(touched).first() is None:
-        try:
-            with session.begin_nested():
-                session.add(SignInFailure(key=key, failures=0, last_at=now()))
-        except IntegrityError:
-            session.execute(touched)
-    return session.get_one(SignInFailure, key, populate_existing=True)

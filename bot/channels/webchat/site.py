@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +30,7 @@ class Logo:
     data: bytes
     media_type: str
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """Names the content."""
         return hashlib.sha256(self.data).hexdigest()[:16]

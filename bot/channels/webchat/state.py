@@ -166,7 +166,6 @@ class WebchatState:
     def _conversation(self, conversation_id: str) -> ConversationOut:
         with self.store.changes.reading() as session:
             conversation = _found(session, conversation_id)
-            owner = team.owner_shown(session, conversation.owner)
             handoff = handoff_context(session, conversation, self.store.queues)
             case, people = handoff.case, handoff.people
             waits = case is not None and case.open
@@ -175,11 +174,7 @@ class WebchatState:
             return ConversationOut(
                 id=conversation.id,
                 language=conversation.language,
-                owner=OwnerOut(
-                    kind=owner["owner"],
-                    name=owner["name"] if owner["owner"] == "agent" else None,
-                    picture=team.face_of_owner(session, conversation.owner),
-                ),
+                owner=owner_out(session, conversation),
                 last_number=conversation.last_number,
                 last_event=_last_event(session, conversation_id),
                 read_by_team=conversation.read_by_team,
@@ -222,6 +217,16 @@ def _found(session: Session, conversation_id: str) -> Conversation:
     if found is None:
         raise NotFound("There is no such conversation.")
     return found
+
+
+def owner_out(session: Session, conversation: Conversation) -> OwnerOut:
+    """Who answers in a conversation, as its visitor may know; which queue it is stays with the team."""
+    owner = team.owner_shown(session, conversation.owner)
+    return OwnerOut(
+        kind=owner["owner"],
+        name=owner["name"] if owner["owner"] == "agent" else None,
+        picture=team.face_of_owner(session, conversation.owner),
+    )
 
 
 def _last_event(session: Session, conversation_id: str) -> int:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
-from bot.channels.webchat.bodies import OwnerOut
+from bot.channels.webchat.state import WebchatState, owner_out
 from bot.channels.webchat.visitor_bodies import (
     CreatedVisitor,
     CustomerOut,
@@ -18,15 +17,10 @@ from bot.channels.webchat.visitor_bodies import (
     VisitorOut,
 )
 from bot.customers import visitors
-from bot.customers.errors import IdentityExpired
 from bot.customers.history import Earlier, conversations_of
 from bot.customers.identify import clear_used, identify
 from bot.customers.models import Customer, Visitor
-from bot.handoff import team
 from bot.success.models import Account
-
-if TYPE_CHECKING:
-    from bot.channels.webchat.state import WebchatState
 
 _EXCERPT = 200
 
@@ -58,10 +52,7 @@ async def read(state: WebchatState, visitor_id: str) -> VisitorOut:
     def look() -> VisitorOut:
         with state.store.changes.reading() as session:
             visitor = session.get_one(Visitor, visitor_id)
-            try:
-                customer_id = visitors.vouched_customer(visitor)
-            except IdentityExpired:
-                customer_id = None
+            customer_id = visitors.customer_now(visitor)
             known = session.get_one(Customer, customer_id) if customer_id is not None else None
             return VisitorOut(
                 id=visitor.id,
@@ -127,7 +118,6 @@ def _customer(session: Session, customer: Customer) -> CustomerOut:
 
 def _earlier(session: Session, one: Earlier) -> EarlierConversation:
     conversation, last = one.conversation, one.last
-    owner = team.owner_shown(session, conversation.owner)
     return EarlierConversation(
         id=conversation.id,
         language=conversation.language,
@@ -139,11 +129,7 @@ def _earlier(session: Session, one: Earlier) -> EarlierConversation:
             text=last.text[:_EXCERPT],
             created_at=last.created_at,
         ),
-        owner=OwnerOut(
-            kind=owner["owner"],
-            name=owner["name"] if owner["owner"] == "agent" else None,
-            picture=team.face_of_owner(session, conversation.owner),
-        ),
+        owner=owner_out(session, conversation),
         unread=one.unread,
         case_open=one.case_open,
         created_at=conversation.created_at,

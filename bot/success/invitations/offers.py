@@ -14,6 +14,7 @@ from bot.conversation import events
 from bot.conversation.changes import Changes
 from bot.conversation.models import Conversation, now
 from bot.customers.models import Customer, Visitor
+from bot.customers.visitors import customer_now
 from bot.errors import NotFound
 from bot.settings import Settings
 from bot.storage.insert import insert_missing
@@ -140,11 +141,8 @@ class Invitations:
 
     def viewer(self, session: Session, visitor: Visitor | None, language: str) -> Viewer:
         """Who looks. Only an identity that has not ended tells of a customer."""
-        if visitor is None or visitor.customer_id is None:
-            return Viewer(language)
-        if visitor.identified_until is None or visitor.identified_until <= now():
-            return Viewer(language)
-        return self.customer(session, visitor.customer_id, language)
+        customer_id = customer_now(visitor) if visitor is not None else None
+        return Viewer(language) if customer_id is None else self.customer(session, customer_id, language)
 
     def customer(self, session: Session, customer_id: str, language: str) -> Viewer:
         """A customer who looks at a page; one nobody has heard of yet has no account."""
